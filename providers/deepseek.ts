@@ -6,7 +6,8 @@ const OWN_PATH = /^(?:\/v1|\/beta)?\/chat\/completions$/;
 /**
  * Sources: DeepSeek API reference (create chat completion), "Thinking Mode" and "Chat Prefix Completion (Beta)"; LiteLLM's documentation,
  * "Pre-fix Assistant Messages" (an answer of DeepSeek's, which does not repeat the prefix). "prefix is only available when using beta api" is
- * its error elsewhere.
+ * its error elsewhere. "The `reasoning_content` in the thinking mode must be passed back to the API." is its error where a history lacks it, on
+ * messages without calls, too (openclaw/openclaw#73417). Of `tool_choice`: deepseek-ai/DeepSeek-V3#1376, BerriAI/litellm#37470.
  */
 export default {
   name: 'deepseek',
@@ -26,9 +27,12 @@ export default {
       response_format: (format) =>
         typeof format === 'object' && format !== null && 'json_schema' in format ? 'refuse' : 'keep',
     },
+    // "Thinking mode does not support this tool_choice", and it thinks unless it is told not to.
+    forcedTools: [{ any: { thinking: { type: 'disabled' } }, named: { thinking: { type: 'disabled' } } }],
     instructions: 'system',
     // After a tool call it must come back, else the API answers 400; elsewhere it is ignored.
     reasoning: 'reasoning_content',
+    demandsReasoning: /^deepseek/,
     continuedAt: (path) => (OWN_PATH.test(path) ? '/beta/chat/completions' : undefined),
   },
   // "FIM Completion (Beta)": what the base URL `https://api.deepseek.com/beta` has.

@@ -6,7 +6,8 @@ import type { ProviderDeclaration } from '../src/upstream/provider.ts';
  *
  * Sources: Mistral API reference (chat completions, embeddings), "Chat with Audio" and the request types of its official client (`AudioChunk`);
  * mistralai/platform-docs-public#7, editor-code-assistant/eca#231, charmbracelet/crush#1590 and Gage-Technologies/mistral-go#2 (what
- * is refused); "Tool call id was … but must be a-z, A-Z, 0-9, with a length of 9" is its error for other ids.
+ * is refused); "Tool call id was … but must be a-z, A-Z, 0-9, with a length of 9" is its error for other ids, "Unexpected role 'user' after role 'tool'"
+ * for another order (BerriAI/litellm#17761; mistral-common, `MistralRequestValidator`).
  */
 export default {
   name: 'mistral',
@@ -47,6 +48,7 @@ export default {
     },
     embeddings: { dimensions: { as: 'output_dimension' }, user: 'drop' },
     instructions: 'system',
+    strictTurns: 'every_model',
     toolCallIds: 'nine_alphanumerics',
     reasoning: 'none',
     messageDrops: ['name', 'refusal', 'annotations', 'audio', 'function_call'],

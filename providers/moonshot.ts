@@ -13,9 +13,14 @@ const LEVELS = new Map<unknown, string>([
   ['max', 'max'],
 ]);
 
+/** Cannot be told not to think. */
+const ALWAYS_THINKS = /^kimi-(k2\.7|k2-thinking)/;
+
+const OFF = { thinking: { type: 'disabled' } };
+
 function effortOf(effort: unknown, model: string) {
   if (!/^kimi-k[3-9]/.test(model)) {
-    if (effort === 'none') return { thinking: { type: 'disabled' } };
+    if (effort === 'none') return ALWAYS_THINKS.test(model) ? 'drop' : OFF;
     const instead = { thinking: { type: 'enabled' } };
     return effort === 'high' ? instead : { fitted: 'enabled', instead };
   }
@@ -26,7 +31,8 @@ function effortOf(effort: unknown, model: string) {
 
 /**
  * Sources: Kimi API, "Models overview" (parameter comparison, `thinking`), "Migrating from OpenAI to Kimi API" (usage in the choice of a
- * stream's last chunk), "Partial mode", "Use the Kimi K2 thinking model" (frequently asked questions).
+ * stream's last chunk), "Partial mode", "Use the Kimi K2 thinking model" (frequently asked questions); UKGovernmentBEIS/inspect_ai#5152 and
+ * can1357/oh-my-pi#1077 (a tool that must be called beside thinking); documentation of AgentScope, "Kimi Model" (which models always think).
  */
 export default {
   name: 'moonshot',
@@ -47,9 +53,16 @@ export default {
       n: (n, model) => (FIXED_SAMPLING.test(model) && n !== 1 ? 'refuse' : 'keep'),
       reasoning_effort: effortOf,
     },
+    // "tool_choice 'required' is incompatible with thinking enabled", and 'specified', which alone is said of K3.
+    forcedTools: [
+      { models: /^kimi-k[3-9]/, any: 'keep', named: 'alone' },
+      { models: ALWAYS_THINKS, any: 'refuse', named: 'refuse' },
+      { models: /^kimi-k2\.[5-9]/, any: OFF, named: OFF },
+    ],
     instructions: 'system',
     // "thinking is enabled but reasoning_content is missing in assistant tool call message" is a 400.
     reasoning: 'reasoning_content',
+    demandsReasoning: /^kimi-(k2\.[5-9]|k2-thinking|k[3-9])/,
     continuation: 'partial',
   },
   // Kimi API, "Upload file" and "Create batch".

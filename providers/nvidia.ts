@@ -3,7 +3,7 @@ import type { ProviderDeclaration } from '../src/upstream/provider.ts';
 /**
  * vLLM or SGLang behind NVIDIA's address; streams say the usage so far in every chunk.
  *
- * Source: NVIDIA, "API Reference for NVIDIA NIM for LLMs".
+ * Sources: NVIDIA, "API Reference for NVIDIA NIM for LLMs"; NousResearch/hermes-agent#20154 (the order of turns of Mistral's models).
  */
 export default {
   name: 'nvidia',
@@ -16,6 +16,7 @@ export default {
   quirks: {
     fields: { max_completion_tokens: { as: 'max_tokens' } },
     instructions: 'system',
+    strictTurns: 'mistrals',
     thinkTags: true,
   },
   // NIM for LLMs, API reference: `/v1/completions`.

@@ -4,7 +4,7 @@ import type { ProviderDeclaration } from '../src/upstream/provider.ts';
  * There only when it is configured; a key where the server was started with `--api-key`. Reasoning stays in the text unless the
  * server was started with a reasoning parser; roles are up to the model's chat template, which seldom knows `developer`.
  *
- * Source: vLLM, "OpenAI-Compatible Server" and "Reasoning Outputs".
+ * Sources: vLLM, "OpenAI-Compatible Server" and "Reasoning Outputs"; mistralai/mistral-vibe#578 (the order of turns of Mistral's models).
  */
 export default {
   name: 'vllm',
@@ -16,6 +16,7 @@ export default {
   credential: 'optional',
   quirks: {
     instructions: 'system',
+    strictTurns: 'mistrals',
     thinkTags: true,
   },
   // vLLM, "Online serving": audio, and Cohere's and Jina's rerank.

@@ -9,6 +9,12 @@ import { placeOf } from './places.ts';
  */
 const WORDS = {
   messages: { chat: 'messages', responses: 'input', messages: 'messages', gemini: 'contents' },
+  instructingRole: {
+    chat: 'messages[].role',
+    responses: 'input[].role',
+    messages: 'messages[].role',
+    gemini: 'systemInstruction',
+  },
   participantName: {
     chat: 'name',
     responses: 'name',

@@ -6,3 +6,4 @@
  */
 export const OPENING_WORDS = 'Begin.';
 export const CLOSING_WORDS = 'Continue.';
+export const BETWEEN_WORDS = 'OK.';

@@ -194,6 +194,13 @@ const SENT: Record<string, Expected> = {
     assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
     names: true,
   },
+  openrouter: {
+    model: 'deepseek/deepseek-r1',
+    fields: {},
+    assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
+    developer: true,
+    names: true,
+  },
   lmstudio: {
     model: 'qwen3-8b',
     fields: LIMIT,
@@ -293,6 +300,7 @@ const VALUES: Value[] = [
   ['moonshot', 'kimi-k3', 'reasoning_effort', 'medium', { reasoning_effort: 'high' }],
   ['moonshot', 'kimi-k3', 'reasoning_effort', 'none', {}],
   ['moonshot', 'kimi-k2.6', 'reasoning_effort', 'none', { thinking: { type: 'disabled' } }],
+  ['moonshot', 'kimi-k2.7-code', 'reasoning_effort', 'none', {}],
   ['perplexity', 'sonar', 'tools', [{ type: 'function', function: { name: 'clock' } }], 'refused'],
   ['perplexity', 'sonar', 'tools', [], {}],
   ['zai', 'glm-4.7', 'tool_choice', 'required', 'refused'],
@@ -330,6 +338,76 @@ for (const [provider, model, field, value, sent] of VALUES) {
     }
     const rewritten = rewriteRequest(quirked, body, model);
     assert.deepEqual(JSON.parse(rewritten.body.toString()), { a: 1, ...sent, b: 2 });
+  });
+}
+
+const TWO = ['clock', 'date'].map((name) => ({ type: 'function', function: { name } }));
+const CLOCK = { type: 'function', function: { name: 'clock' } };
+const OFF = { thinking: { type: 'disabled' } };
+
+/** What becomes of a tool that must be called, beside thinking that is asked for or not. */
+const FORCED: [
+  provider: string,
+  model: string,
+  said: JsonObject,
+  sent: JsonObject | 'refused',
+  told: string[],
+][] = [
+  ['deepseek', 'deepseek-v4-flash', { tool_choice: 'required' }, { tool_choice: 'required', ...OFF }, []],
+  ['deepseek', 'deepseek-v4-flash', { tool_choice: CLOCK }, { tool_choice: CLOCK, ...OFF }, []],
+  ['deepseek', 'deepseek-v4-flash', { tool_choice: 'auto' }, { tool_choice: 'auto' }, []],
+  [
+    'deepseek',
+    'deepseek-v4-flash',
+    { tool_choice: CLOCK, reasoning_effort: 'high' },
+    { tool_choice: CLOCK, ...OFF },
+    ['reasoning_effort'],
+  ],
+  [
+    'deepseek',
+    'deepseek-v4-flash',
+    { reasoning_effort: 'none', tool_choice: CLOCK },
+    { tool_choice: CLOCK, ...OFF },
+    [],
+  ],
+  ['moonshot', 'kimi-k2.6', { tool_choice: 'required' }, { tool_choice: 'required', ...OFF }, []],
+  [
+    'moonshot',
+    'kimi-k2.6',
+    { tool_choice: CLOCK, reasoning_effort: 'high' },
+    { tool_choice: CLOCK, ...OFF },
+    ['reasoning_effort'],
+  ],
+  ['moonshot', 'kimi-k2.7-code', { tool_choice: 'required' }, 'refused', []],
+  ['moonshot', 'kimi-k3', { tool_choice: 'required' }, { tool_choice: 'required' }, []],
+  [
+    'moonshot',
+    'kimi-k3',
+    { tools: TWO, tool_choice: CLOCK },
+    { tools: [CLOCK], tool_choice: 'required' },
+    [],
+  ],
+  ['moonshot', 'moonshot-v1-8k', { tool_choice: CLOCK }, { tool_choice: CLOCK }, []],
+];
+
+for (const [provider, model, said, sent, told] of FORCED) {
+  test(`${provider}, ${model}: ${JSON.stringify(said)} beside thinking`, () => {
+    const quirked = quirkedChat(provider);
+    const body = { messages: [{ role: 'user', content: 'x' }], tools: TWO, ...said };
+    const { dialect } = quirked;
+    const asBytes = () => rewriteRequest(quirked, Buffer.from(JSON.stringify(body)), model);
+    const encoded = () => dialect.encodeRequest(dialect.decodeRequest({ model, ...body }, {}), model);
+    if (sent === 'refused') {
+      for (const write of [asBytes, encoded]) assert.throws(write, { param: 'tool_choice' });
+      return;
+    }
+    const expected = { tools: TWO, ...sent };
+    const passed = asBytes();
+    const { messages: _, ...fields } = JSON.parse(passed.body.toString()) as JsonObject;
+    assert.deepEqual([fields, passed.dropped], [expected, told]);
+    const { body: written, dropped } = encoded();
+    const { messages: __, model: ___, ...others } = written;
+    assert.deepEqual([others, dropped], [expected, told]);
   });
 }
 

@@ -4,9 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isObject, type JsonObject, tryParseJson } from '../../src/conversation/json.ts';
 import { NO_USAGE } from '../../src/conversation/usage.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
+import { startFakeAnthropic } from '../support/fake-anthropic.ts';
 import { startFakeOpenAi } from '../support/fake-openai.ts';
 import type { FakeProvider } from '../support/fake-provider.ts';
 import { startGateway } from '../support/gateway.ts';
+import { PIXEL_PNG } from '../support/pixel.ts';
+import { objectsOf } from '../support/values.ts';
 
 /** Providers that refuse some of what OpenAI takes, with a fake that does, and a model of theirs. */
 const MODELS = {
@@ -28,16 +31,19 @@ const started = await Promise.all(
   PROVIDERS.map(async ([kin, model]) => [kin, await startFakeOpenAi({ kin, models: [model] })] as const),
 );
 const openai = await startFakeOpenAi();
+const anthropic = await startFakeAnthropic();
 const fakes = Object.fromEntries(started) as Record<KinName, FakeProvider>;
 const describe = ({ url, apiKey }: FakeProvider) => ({ baseUrl: url, accounts: [{ name: 'a', apiKey }] });
 const gateway = await startGateway({
   providers: {
     ...Object.fromEntries(started.map(([name, fake]) => [name, describe(fake)])),
     openai: describe(openai),
+    anthropic: describe(anthropic),
   },
   models: { choices: { targets: [`groq/${MODELS.groq}`, 'openai/gpt-4.1-mini'] } },
 });
-after(() => Promise.all([gateway.stop(), openai.close(), ...started.map(([, fake]) => fake.close())]));
+const others = [openai, anthropic, ...started.map(([, fake]) => fake)];
+after(() => Promise.all([gateway.stop(), ...others.map((fake) => fake.close())]));
 
 /** A chat request of the kind that agents send: tools, their results, limits, sampling, an end user. */
 const AGENT: JsonObject = {
@@ -214,6 +220,141 @@ test('a begun answer is continued by Mistral and Moonshot, in the word of each',
     assert.deepEqual(sent.messages.at(-1), { ...messages[1], [word]: true });
   }
 });
+
+const PIXEL = { type: 'base64', media_type: 'image/png', data: PIXEL_PNG };
+
+/** What agents say behind the result of a tool: the user's words, an instruction, and what a chat target is shown of a picture. */
+const BEHIND_RESULTS: [path: string, body: JsonObject, told: string[]][] = [
+  [
+    '/v1/messages',
+    afterResult([
+      { type: 'tool_result', tool_use_id: 'a', content: '1' },
+      { type: 'text', text: 'Go on.' },
+    ]),
+    [],
+  ],
+  [
+    '/v1/messages',
+    afterResult([{ type: 'tool_result', tool_use_id: 'a', content: [{ type: 'image', source: PIXEL }] }]),
+    [],
+  ],
+  [
+    '/v1/responses',
+    {
+      input: [
+        { role: 'user', content: 'Hi' },
+        { type: 'function_call', call_id: 'a', name: 'f', arguments: '{}' },
+        { type: 'function_call_output', call_id: 'a', output: '1' },
+        { role: 'developer', content: 'Be brief.' },
+        { role: 'user', content: 'Go on.' },
+      ],
+      tools: [{ type: 'function', name: 'f' }],
+    },
+    ['input[].role=user'],
+  ],
+];
+
+function afterResult(content: JsonObject[]): JsonObject {
+  return {
+    max_tokens: 99,
+    messages: [
+      { role: 'user', content: 'Hi' },
+      { role: 'assistant', content: [{ type: 'tool_use', id: 'a', name: 'f', input: {} }] },
+      { role: 'user', content },
+    ],
+    tools: [{ name: 'f', input_schema: { type: 'object' } }],
+  };
+}
+
+test('Mistral, which lets the assistant alone speak behind results, takes what callers say there', async () => {
+  for (const [path, body, told] of BEHIND_RESULTS) {
+    const response = await gateway.post(path, { model: `mistral/${MODELS.mistral}`, ...body });
+    assert.equal(response.status, 200, await response.text());
+    assert.deepEqual(namesIn(response), told);
+  }
+});
+
+/** Those that refuse a history in which tools were called and nothing was thought. */
+const DEMANDING = ['deepseek', 'moonshot'] as const;
+
+test('a tool loop that Claude began is gone on with where thoughts are demanded back, with what Claude thought', async () => {
+  const asked = {
+    max_tokens: 3000,
+    thinking: { type: 'enabled', budget_tokens: 2000 },
+    tools: [{ name: 'clock', input_schema: { type: 'object' } }],
+  };
+  const question = { role: 'user', content: 'think about maths\ncall clock' };
+  const begun = await gateway.post('/v1/messages', {
+    model: 'anthropic/claude-sonnet-4-5',
+    messages: [question],
+    ...asked,
+  });
+  const { content } = (await begun.json()) as { content: JsonObject[] };
+  assert.deepEqual(
+    content.map(({ type }) => type),
+    ['thinking', 'tool_use'],
+  );
+  const results = [{ type: 'tool_result', tool_use_id: content[1]?.['id'] ?? null, content: 'noon' }];
+  const messages = [question, { role: 'assistant', content }, { role: 'user', content: results }];
+  for (const kin of DEMANDING) {
+    const response = await gateway.post('/v1/messages', {
+      model: `${kin}/${MODELS[kin]}`,
+      messages,
+      ...asked,
+    });
+    assert.equal(response.status, 200, await response.text());
+    assert.ok(!namesIn(response).includes('messages[1].content[0]'), 'it is not left out');
+    assert.equal(saidBack(kin), 'thinking about maths');
+  }
+});
+
+function saidBack(kin: KinName): unknown {
+  const messages = lastSent(kin)['messages'] as JsonObject[];
+  return messages.find(({ tool_calls: calls }) => calls !== undefined)?.['reasoning_content'];
+}
+
+test('a tool loop whose thoughts nobody has any more is gone on with there, at every door', async () => {
+  const { messages } = afterResult([{ type: 'tool_result', tool_use_id: 'a', content: '1' }]) as {
+    messages: JsonObject[];
+  };
+  const hidden = { type: 'redacted_thinking', data: 'c2VjcmV0' };
+  const [hi, called, result] = messages;
+  const redacted = { role: 'assistant', content: [hidden, ...objectsOf(called?.['content'])] };
+  const answer = { role: 'assistant', content: 'It is 1.' };
+  const tools = [{ name: 'f', input_schema: { type: 'object' } }];
+  const functions = [{ type: 'function', name: 'f', parameters: { type: 'object' } }];
+  const input = [
+    { role: 'user', content: 'Hi' },
+    { type: 'function_call', call_id: 'a', name: 'f', arguments: '{}' },
+    { type: 'function_call_output', call_id: 'a', output: '1' },
+  ];
+  for (const kin of DEMANDING) {
+    for (const [path, body, told] of [
+      [
+        '/v1/messages',
+        { max_tokens: 99, messages: [hi, redacted, result], tools },
+        ['messages[1].content[0]'],
+      ],
+      ['/v1/messages', { max_tokens: 99, messages: [hi, called, result, answer, hi], tools }, []],
+      ['/v1/responses', { input, tools: functions }, []],
+      [
+        '/v1/chat/completions',
+        { messages: AGENT['messages'] as JsonObject[], tools: AGENT['tools'] ?? [] },
+        [],
+      ],
+      ['/v1/chat/completions', { messages: withoutThoughts(), tools: AGENT['tools'] ?? [] }, []],
+    ] as const) {
+      const response = await gateway.post(path, { model: `${kin}/${MODELS[kin]}`, ...body });
+      assert.equal(response.status, 200, await response.text());
+      assert.deepEqual(namesIn(response), told);
+      assert.ok(saidBack(kin));
+    }
+  }
+});
+
+function withoutThoughts(): JsonObject[] {
+  return (AGENT['messages'] as JsonObject[]).map(({ reasoning_content: _, ...message }) => message);
+}
 
 test('a parameter without which the answer would be wrong is refused before anything is sent', async () => {
   const { length } = fakes.groq.requests;

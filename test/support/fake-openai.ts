@@ -14,7 +14,7 @@ import { answerCompletions, COMPLETION_MODELS, hasCompletionsAt, notChat } from 
 import { answerEmbeddings } from './openai/embeddings.ts';
 import { badParameter, modelNotFound, openAiError, responsesOnly, throwFailure } from './openai/errors.ts';
 import { startKeeping } from './openai/kept.ts';
-import { checkKin, EMBEDS, KIN, type Kin, type KinName } from './openai/kin.ts';
+import { checkKin, EMBEDS, isThoughtless, KIN, type Kin, type KinName } from './openai/kin.ts';
 import { MEDIA_ROUTES } from './openai/media.ts';
 import { CHAT_MODELS, EMBEDDING_MODELS, RESPONSES_MODELS } from './openai/models.ts';
 import { readChatRequest } from './openai/reading.ts';
@@ -147,6 +147,7 @@ function answerChat(
   if (!options.compatible && COMPLETION_MODELS.includes(model)) throw notChat();
   if (!modelNames(options).includes(model) || EMBEDDING_MODELS.has(model)) throw modelNotFound(model);
   const read = readChatRequest(request, options);
+  if (kin?.thinksWithTools && isThoughtless(body)) read.reasoning = 'off';
   if (kin?.thinksWithTools && read.tools.length > 0 && read.reasoning !== 'off')
     read.reasoning = 'every round';
   const answer = runModel(read, call.behaviour);

@@ -154,14 +154,16 @@ function isThinkingChunk(part: ReasoningPart): boolean {
 /**
  * Reasoning that goes back as text: what a chat client said itself and no other provider has signed. Signed or
  * encrypted reasoning means nothing to a server that did not make it, nor does another dialect's, unless the server
- * wants its reasoning back: what is unsigned there can only be its own.
+ * wants its reasoning back: what is unsigned there can only be its own. One that demands it takes what another model thought.
  */
 function readableReasoning(parts: readonly Part[], target: Target): string {
   const reasoning = parts.filter((part) => part.type === 'reasoning');
   return textOf(reasoning.filter((part) => isReadable(part, target) && !isThinkingChunk(part)));
 }
 
-function isReadable({ signature, encrypted }: ReasoningPart, target: Target): boolean {
+function isReadable({ text, signature, encrypted }: ReasoningPart, target: Target): boolean {
+  // Without words there is nothing to take; a proof without a value tells that this history was refused for its reasoning.
+  if (target.demandsReasoning && text !== '' && signature?.value !== '') return true;
   return (target.sameDialect || target.replaysReasoning) && !signature && !encrypted;
 }
 

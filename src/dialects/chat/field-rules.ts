@@ -3,7 +3,8 @@ import { unsupportedParameter } from '../parameters.ts';
 import { type FieldPlace, type FieldSpans, parseField, spanText, spliceEntries } from '../request-fields.ts';
 import { WordTable } from '../word-table.ts';
 import type { MessageRules } from './message-rules.ts';
-import type { FieldOutcome, FieldQuirks, FieldRule, Fitted, Renaming } from './quirks.ts';
+import type { FieldOutcome, FieldQuirks, FieldRule, Fitted } from './quirks.ts';
+import { isFor, outcomeOf } from './rule-outcome.ts';
 
 /** Fields by which servers are told how much to think: rules write them, and a caller may have said them itself. */
 const REASONING_FIELDS = ['reasoning_effort', 'reasoning', 'thinking', 'enable_thinking', 'thinking_budget'];
@@ -78,7 +79,7 @@ export class FieldRules {
       const rule = this.#rules.get(name);
       // A null would stand beside what is written under its name.
       if (rule === undefined) return value === null && this.#writable.has(name) ? [] : [[name, value]];
-      const outcome = outcomeOf(rule, value, model);
+      const outcome = outcomeOf(rule, value, model, (field) => body[field]);
       if (outcome === 'keep') return [[name, value]];
       if (outcome === 'refuse') throw unsupportedParameter(wordOf(name));
       return Object.entries(fieldsInstead(name, outcome, says, drop)) as [string, JsonValue][];
@@ -107,7 +108,11 @@ export class FieldRules {
       return '';
     }
     const value = parseField(body, place, name) as JsonValue;
-    const outcome = outcomeOf(rule, value, model);
+    const beside = (field: string) => {
+      const other = places[field];
+      return other && (parseField(body, other, field) as JsonValue);
+    };
+    const outcome = outcomeOf(rule, value, model, beside);
     if (outcome === 'keep') return undefined;
     if (outcome === 'refuse') throw unsupportedParameter(name);
     return Object.entries(fieldsInstead(name, outcome, says, drop))
@@ -116,27 +121,15 @@ export class FieldRules {
   }
 
   #messagesText(body: Buffer, place: FieldPlace, model: string, drop: NoteDropped): string | undefined {
-    if (!this.#messages?.mayApply(body.subarray(place.start, place.end))) return undefined;
+    if (!this.#messages?.mayApply(body.subarray(place.start, place.end), model)) return undefined;
     const messages = parseField(body, place, 'messages') as JsonValue;
     const rewritten = this.#messages.rewrite(messages, model, drop);
     return rewritten === messages ? undefined : `"messages":${JSON.stringify(rewritten)}`;
   }
 }
 
-/** Null says what absence says, and servers that do not know a field refuse it as null too. */
-function outcomeOf(rule: FieldRule, value: JsonValue, model: string): FieldOutcome {
-  if (value === null) return 'omit';
-  if (typeof rule === 'function') return rule(value, model);
-  if (typeof rule !== 'object') return rule;
-  return isFor(rule, model) ? { [rule.as]: value } : 'keep';
-}
-
 function asIs(name: string): string {
   return name;
-}
-
-function isFor({ models }: Renaming, model: string): boolean {
-  return models === undefined || models.test(model);
 }
 
 function fieldsInstead(

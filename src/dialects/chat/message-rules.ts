@@ -3,10 +3,12 @@ import { isObject, type JsonObject, type JsonValue } from '../../conversation/js
 import { parseDataUrl } from '../data-url.ts';
 import { placed } from '../places.ts';
 import { omitKeys } from '../read-json.ts';
+import { mayCallTools, withReasoning } from './demanded-reasoning.ts';
 import { refusedFile } from './encode-content.ts';
 import type { NoteDropped } from './field-rules.ts';
 import { type FileForm, fileInForm, hasFile } from './file-parts.ts';
 import type { MessageQuirks, ReasoningField } from './quirks.ts';
+import { hasStrictTurns, inStrictTurns, mayLeaveTurns } from './strict-turns.ts';
 
 /** Fields in which a message of the assistant may hold its reasoning. */
 const REASONING = ['reasoning_content', 'reasoning', 'reasoning_details'] as const;
@@ -36,13 +38,17 @@ export class MessageRules {
 
   /** No rule is about messages. */
   get isIdle(): boolean {
-    const { alternating, continuation } = this.#quirks;
-    return this.#steps.length === 0 && alternating !== true && continuation === undefined;
+    const { alternating, continuation, strictTurns, demandsReasoning } = this.#quirks;
+    const ofAll = [strictTurns, demandsReasoning, continuation, alternating || undefined];
+    return this.#steps.length === 0 && ofAll.every((quirk) => quirk === undefined);
   }
 
   /** Whether the text of `messages` holds anything that a rule is about. Inside a string the quotes are escaped. */
-  mayApply(messages: Buffer): boolean {
-    if (this.#quirks.alternating) return true;
+  mayApply(messages: Buffer, model: string): boolean {
+    const { alternating, demandsReasoning } = this.#quirks;
+    if (alternating) return true;
+    if (demandsReasoning?.test(model) && mayCallTools(messages)) return true;
+    if (hasStrictTurns(this.#quirks.strictTurns, model) && mayLeaveTurns(messages)) return true;
     if (this.#quirks.continuation && endsWithAssistant(messages)) return true;
     return this.#needles.some((needle) => messages.includes(needle));
   }
@@ -50,12 +56,14 @@ export class MessageRules {
   /** The messages as the server takes them; the same value where nothing has to change. */
   rewrite(messages: JsonValue, model: string, drop: NoteDropped): JsonValue {
     if (!Array.isArray(messages)) return messages;
-    const { alternating, continuation } = this.#quirks;
+    const { alternating, continuation, strictTurns, demandsReasoning } = this.#quirks;
     let rewritten: JsonValue[] = messages.map((message, index) => {
       if (!isObject(message)) return message;
       const at = `messages[${index}]`;
       return this.#steps.reduce((result, step) => step(result, model, drop, at), message);
     });
+    if (demandsReasoning?.test(model)) rewritten = withReasoning(rewritten);
+    if (hasStrictTurns(strictTurns, model)) rewritten = inStrictTurns(rewritten, drop);
     if (alternating) rewritten = joinTurns(rewritten);
     if (continuation) rewritten = continueLast(rewritten, continuation);
     const isSame =

@@ -13,6 +13,7 @@ import { type FieldSpans, findTopLevelFields } from '../request-fields.ts';
 import type { WordTable } from '../word-table.ts';
 import { encodeRequest } from './encode-request.ts';
 import { FieldRules } from './field-rules.ts';
+import { withForcedTools } from './forced-tools.ts';
 import { chat } from './index.ts';
 import { MessageRules } from './message-rules.ts';
 import type { ChatQuirks } from './quirks.ts';
@@ -48,7 +49,7 @@ export class QuirkedChat {
   constructor(quirks: ChatQuirks) {
     const { fields = {}, embeddings = {}, thinkTags = false } = quirks;
     this.#quirks = quirks;
-    this.#fields = new FieldRules(fields, new MessageRules(quirks));
+    this.#fields = new FieldRules(withForcedTools(fields, quirks.forcedTools), new MessageRules(quirks));
     this.#embeddings = new FieldRules(embeddings);
     this.takesStreamOptions = fields['stream_options'] === undefined;
     this.emulatesCustomTools = quirks.customTools !== true;
@@ -91,11 +92,15 @@ export class QuirkedChat {
 
   #encodeRequest(conversation: Conversation, model: string, names: ModelNames = 'vendor'): EncodedRequest {
     const { reasoning, files } = this.#quirks;
+    const demandsReasoning = this.#quirks.demandsReasoning?.test(model) === true;
     const field = typeof reasoning === 'function' ? reasoning(model) : reasoning;
     const replaysReasoning = field !== undefined && field !== 'none';
     const { emulatesCustomTools, narrowsTools } = this;
     const showsReasoning = this.#quirks.hidesReasoning !== true;
-    const options = { replaysReasoning, emulatesCustomTools, narrowsTools, showsReasoning, files };
+    const options = {
+      ...{ replaysReasoning, demandsReasoning, showsReasoning },
+      ...{ emulatesCustomTools, narrowsTools, files },
+    };
     const encoded = encodeRequest(conversation, model, names, options);
     const dropped = new Set(encoded.dropped);
     const wordOf = (name: string) => callerName(conversation, name);
@@ -128,6 +133,7 @@ const FIELD_WORDS = new Map<string, CallerWord>([
   ['response_format', 'responseFormat'],
   ['reasoning_effort', 'reasoning'],
   ['messages[].reasoning_content', 'reasoning'],
+  ['messages[].role', 'instructingRole'],
 ]);
 
 /** How much a model may think is an effort or a budget to callers of other dialects. */

@@ -17,6 +17,8 @@ export interface ChatQuirks extends MessageQuirks {
   functions?: true;
   /** The choice among some of the tools (`allowed_tools`) is known. Else only these are offered. */
   allowedTools?: true;
+  /** What becomes of a tool that must be called, where models do not think beside it; the first row that is for the model. */
+  forcedTools?: readonly ForcedTools[];
   /** Answers never hold what the model thinks. */
   hidesReasoning?: true;
   /** Reasoning comes in the text, between `<think>` and `</think>`. */
@@ -38,7 +40,21 @@ export interface Renaming {
   models?: RegExp;
 }
 
-export type FieldRuleFunction = (value: JsonValue, model: string) => FieldOutcome;
+export type FieldRuleFunction = (value: JsonValue, model: string, beside: Beside) => FieldOutcome;
+
+/** What the request says in another field that has a rule, or that rules write. */
+export type Beside = (field: string) => JsonValue | undefined;
+
+/**
+ * What a choice becomes that demands a call of any tool, or of one by its name: `refuse`, `alone` (any is demanded, and no other is offered), or
+ * it stays beside the fields that have the model not think.
+ */
+export interface ForcedTools {
+  /** Absent: all. */
+  models?: RegExp;
+  any: 'keep' | 'refuse' | JsonObject;
+  named: 'keep' | 'refuse' | 'alone' | JsonObject;
+}
 
 /** Besides the words of `FieldRule`: `keep`, or the fields to write in its place. What the caller said itself stands. */
 export type FieldOutcome = 'keep' | 'drop' | 'omit' | 'refuse' | JsonObject | Fitted;
@@ -57,6 +73,8 @@ export interface MessageQuirks {
   toolCallIds?: 'nine_alphanumerics';
   /** The field in which reasoning goes back; `none`: it is refused in messages. */
   reasoning?: ReasoningField | ((model: string) => ReasoningField);
+  /** Models that refuse a history in which tools were called and nothing was thought: whoever thought it, and a stand-in where nobody did. */
+  demandsReasoning?: RegExp;
   /** Fields of a message that are refused. */
   messageDrops?: readonly string[];
   /** Audio in `input_audio` is its base64 alone (Mistral), without its format. */
@@ -72,6 +90,8 @@ export interface MessageQuirks {
   continuedAt?: (path: string) => string | undefined;
   /** User and assistant must take turns: messages of one of them in a row are joined. */
   alternating?: boolean;
+  /** The assistant alone speaks behind results of tools, and nobody instructs behind its turns (`strict-turns.ts`). */
+  strictTurns?: 'every_model' | 'mistrals';
 }
 
 export type ReasoningField = 'reasoning' | 'reasoning_content' | 'none';

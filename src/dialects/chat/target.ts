@@ -9,6 +9,8 @@ import { COMPATIBLE, type ModelTraits, modelTraits } from './model-traits.ts';
 export interface TargetOptions {
   /** The provider wants its readable reasoning back, whatever dialect the caller speaks. */
   replaysReasoning?: boolean;
+  /** It demands what was thought back, also by another model: the texts of it, without their proofs. */
+  demandsReasoning?: boolean;
   /** It knows no tools that take free text: functions stand for them. */
   emulatesCustomTools?: boolean;
   /** It knows no choice among some of the tools: only these are offered. */
@@ -26,6 +28,7 @@ export class Target {
   /** What is asked is OpenAI's own API, or Azure's, and not one of their kin. */
   readonly isOpenAi: boolean;
   readonly replaysReasoning: boolean;
+  readonly demandsReasoning: boolean;
   readonly emulatesCustomTools: boolean;
   readonly narrowsTools: boolean;
   readonly showsReasoning: boolean;
@@ -38,6 +41,7 @@ export class Target {
     names: ModelNames,
     {
       replaysReasoning = false,
+      demandsReasoning = false,
       emulatesCustomTools = false,
       narrowsTools = false,
       showsReasoning,
@@ -46,6 +50,7 @@ export class Target {
   ) {
     this.conversation = conversation;
     this.replaysReasoning = replaysReasoning;
+    this.demandsReasoning = demandsReasoning;
     this.emulatesCustomTools = emulatesCustomTools;
     this.narrowsTools = narrowsTools;
     this.files = files;

@@ -8,9 +8,11 @@ import type { MessageQuirks } from '../../../src/dialects/chat/quirks.ts';
 function rewrite(quirks: MessageQuirks, messages: JsonValue, model = 'm') {
   const dropped: string[] = [];
   const rules = new MessageRules(quirks);
-  const rewritten = rules.rewrite(messages, model, (name) => dropped.push(name));
+  const rewritten = rules.rewrite(messages, model, (name, fitted) =>
+    dropped.push(fitted === undefined ? name : `${name}=${fitted}`),
+  );
   // The cheap look never overlooks what a rule changes.
-  if (rewritten !== messages) assert.ok(rules.mayApply(Buffer.from(JSON.stringify(messages))));
+  if (rewritten !== messages) assert.ok(rules.mayApply(Buffer.from(JSON.stringify(messages)), model));
   return { messages: rewritten, dropped, same: rewritten === messages };
 }
 
@@ -159,4 +161,44 @@ test('what is no list of messages is the provider’s matter', () => {
   for (const value of [null, 'text', {}, [null, 'x', { role: 'user' }]]) {
     assert.ok(rewrite({ instructions: 'system', alternating: true, continuation: 'prefix' }, value).same);
   }
+});
+
+const CALLED = {
+  role: 'assistant',
+  content: null,
+  tool_calls: [{ id: 'AbC123xyz', type: 'function', function: { name: 'f', arguments: '{}' } }],
+};
+const RESULT = { role: 'tool', tool_call_id: 'AbC123xyz', content: '1' };
+const BRIEF = { role: 'system', content: 'Be brief.' };
+
+test('where the assistant alone speaks behind results, it has a word before the user, once a run of results', () => {
+  const quirks: MessageQuirks = { strictTurns: 'mistrals' };
+  const asked = [BRIEF, HI, CALLED, RESULT, RESULT, HI, HI, CALLED, RESULT];
+  const { messages, dropped } = rewrite(quirks, asked, 'devstral-2');
+  const between = { role: 'assistant', content: 'OK.' };
+  assert.deepEqual(messages, [BRIEF, HI, CALLED, RESULT, RESULT, between, HI, HI, CALLED, RESULT]);
+  assert.deepEqual(dropped, []);
+  assert.ok(rewrite(quirks, messages, 'devstral-2').same);
+  assert.ok(rewrite(quirks, asked, 'qwen3').same);
+});
+
+test('there instructions behind a turn of the assistant are said by the user, in their place, and named', () => {
+  const quirks: MessageQuirks = { strictTurns: 'every_model' };
+  const told = { ...BRIEF, role: 'user' };
+  const between = { role: 'assistant', content: 'OK.' };
+  const answer = { role: 'assistant', content: 'Yes.' };
+  for (const [asked, written] of [
+    [
+      [HI, CALLED, RESULT, BRIEF],
+      [HI, CALLED, RESULT, between, told],
+    ],
+    [
+      [HI, answer, { ...BRIEF, role: 'developer' }, HI],
+      [HI, answer, told, HI],
+    ],
+  ] as const) {
+    const { messages, dropped } = rewrite(quirks, asked as unknown as JsonValue);
+    assert.deepEqual([messages, dropped], [written, ['messages[].role=user']]);
+  }
+  assert.ok(rewrite(quirks, [BRIEF, HI, BRIEF, answer, HI, BRIEF]).same);
 });

@@ -136,18 +136,21 @@ const mistral: Kin = {
         code: '3280',
       });
     },
+    refuseMistralOrder,
     (body) => {
       const last = objectsOf(body['messages']).at(-1);
       if (last?.['role'] !== 'assistant' || last['prefix'] === true) return undefined;
-      const message =
-        'Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant';
-      return new Refusal(400, message, {
-        object: 'error',
-        message,
-        type: 'invalid_request_message_order',
-        param: null,
-        code: '3230',
-      });
+      return mistralOrderError(
+        'Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant',
+      );
+    },
+    (body) => {
+      const isEmpty = ({ role, content, tool_calls: calls }: JsonObject) =>
+        role === 'assistant' && !content && objectsOf(calls).length === 0;
+      if (!objectsOf(body['messages']).some(isEmpty)) return undefined;
+      const message = 'Assistant message must have either content or tool_calls, but not none.';
+      const type = 'invalid_request_assistant_message';
+      return new Refusal(400, message, { object: 'error', message, type, param: null, code: '3240' });
     },
     (body) => {
       const effort = body['reasoning_effort'];
@@ -179,6 +182,34 @@ const mistral: Kin = {
       return finished ? { ...chunk, usage: writeUsage(answer.usage) } : chunk;
     }),
 };
+
+/** Who may speak behind whom: mistral-common, `MistralRequestValidator`, which its API and vLLM (so NIM, too) check with. */
+const MISTRAL_FOLLOWERS: Record<string, string[]> = {
+  system: ['system', 'user', 'assistant'],
+  user: ['system', 'user', 'assistant'],
+  assistant: ['user', 'assistant', 'tool'],
+  tool: ['assistant', 'tool'],
+};
+
+function refuseMistralOrder(body: JsonObject): Refusal | undefined {
+  const roles = objectsOf(body['messages']).map(({ role }) => String(role));
+  const wrong = roles.findIndex((role, at) => {
+    const before = roles[at - 1];
+    return before !== undefined && MISTRAL_FOLLOWERS[before]?.includes(role) === false;
+  });
+  if (wrong === -1) return undefined;
+  return mistralOrderError(`Unexpected role '${roles[wrong]}' after role '${roles[wrong - 1]}'`);
+}
+
+function mistralOrderError(message: string): Refusal {
+  const type = 'invalid_request_message_order';
+  return new Refusal(400, message, { object: 'error', message, type, param: null, code: '3230' });
+}
+
+/** Mistral's models at other servers: the same order, by the same validator or the model's chat template. */
+function refuseOrderOfMistrals(body: JsonObject): Refusal | undefined {
+  return /mistral|devstral/i.test(String(body['model'])) ? refuseMistralOrder(body) : undefined;
+}
 
 function mistralError(detail: JsonValue): Refusal {
   return new Refusal(422, 'validation', {
@@ -352,19 +383,44 @@ const deepseek: Kin = {
       return openAiError(400, 'This response_format type is unavailable now');
     },
     (body) => {
-      const thinking = body['thinking'];
-      if (isObject(thinking) && thinking['type'] === 'disabled') return undefined;
-      const silent = objectsOf(body['messages']).some(
-        (message) => objectsOf(message['tool_calls']).length > 0 && !('reasoning_content' in message),
-      );
-      if (!silent) return undefined;
+      if (isThoughtless(body) || thoughtlessTurn(body) === -1) return undefined;
       return openAiError(400, 'The `reasoning_content` in the thinking mode must be passed back to the API.');
+    },
+    (body) => {
+      if (isThoughtless(body) || forcedChoice(body) === undefined) return undefined;
+      return openAiError(400, 'Thinking mode does not support this tool_choice');
     },
   ],
   own: ['reasoning_effort', 'thinking'],
   thinksWithTools: true,
   dressWhole: (body) => ({ ...body, usage: cacheHits(body['usage']) }),
 };
+
+/** Both think unless they are told not to. */
+export function isThoughtless(body: JsonValue | undefined): boolean {
+  const thinking = isObject(body) ? body['thinking'] : undefined;
+  return isObject(thinking) && thinking['type'] === 'disabled';
+}
+
+/** In Kimi's words. */
+function forcedChoice({ tool_choice: choice }: JsonObject): string | undefined {
+  if (isObject(choice)) return 'specified';
+  return choice === 'required' ? 'required' : undefined;
+}
+
+/**
+ * Which message of the assistant, from its first tool call on, has no reasoning; -1: none. An empty one is none
+ * (BerriAI/litellm's "DeepSeek thinking mode"; iOfficeAI/gemini-cli-pro#36 of Kimi's).
+ */
+function thoughtlessTurn(body: JsonObject): number {
+  const messages = objectsOf(body['messages']);
+  const first = messages.findIndex((message) => objectsOf(message['tool_calls']).length > 0);
+  if (first === -1) return -1;
+  return messages.findIndex(
+    ({ role, reasoning_content: said }, at) =>
+      at >= first && role === 'assistant' && (typeof said !== 'string' || said === ''),
+  );
+}
 
 /** Recorded: what was read from the cache stands under a name of DeepSeek's own, too. */
 function cacheHits(usage: JsonValue | undefined): JsonValue {
@@ -384,6 +440,17 @@ const moonshot: Kin = {
   rules: [
     refuseRole('developer'),
     (body) => {
+      const at = isThoughtless(body) ? -1 : thoughtlessTurn(body);
+      if (at === -1) return undefined;
+      const what = 'thinking is enabled but reasoning_content is missing in assistant tool call message';
+      return openAiError(400, `${what} at index ${at}`);
+    },
+    (body) => {
+      const forced = isThoughtless(body) ? undefined : forcedChoice(body);
+      if (forced === undefined) return undefined;
+      return openAiError(400, `tool_choice '${forced}' is incompatible with thinking enabled`);
+    },
+    (body) => {
       const last = objectsOf(body['messages']).at(-1);
       return last?.['role'] === 'assistant' && last['partial'] !== true
         ? openAiError(400, 'the last message cannot be of the assistant')
@@ -391,6 +458,7 @@ const moonshot: Kin = {
     },
   ],
   own: ['reasoning_effort', 'thinking'],
+  thinksWithTools: true,
   // Recorded: the usage stands in the choice.
   dress: (stream, answer) =>
     editChunks(stream, (chunk) => {
@@ -417,6 +485,7 @@ const unknownField = (path: (string | number)[]) => openAiError(400, `unknown fi
 const openrouter: Kin = {
   refuses: refusesNothing,
   refusal: unknownField,
+  rules: [refuseOrderOfMistrals],
   own: ['reasoning_effort', 'reasoning', 'top_k'],
   reasoningField: 'reasoning',
 };
@@ -462,8 +531,10 @@ const ollama: Kin = {
 
 const OLLAMA_EFFORTS: unknown[] = ['high', 'medium', 'low', 'max', 'none'];
 
+const nvidia: Kin = { ...openSamplers, rules: [refuseRole('developer'), refuseOrderOfMistrals] };
+
 /** vLLM reads both words. */
-const vllm: Kin = { ...openModels, own: ['reasoning_effort', 'top_k'] };
+const vllm: Kin = { ...nvidia, own: ['reasoning_effort', 'top_k'] };
 
 const alibaba: Kin = {
   ...openModels,
@@ -485,7 +556,7 @@ export const KIN = {
   openrouter,
   together: openSamplers,
   fireworks,
-  nvidia: openSamplers,
+  nvidia,
   huggingface: openModels,
   alibaba,
   ollama,

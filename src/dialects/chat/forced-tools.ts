@@ -1,0 +1,55 @@
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import type { Beside, FieldOutcome, FieldQuirks, FieldRuleFunction, ForcedTools } from './quirks.ts';
+import { outcomeOf } from './rule-outcome.ts';
+
+/**
+ * The rules of a provider's fields with those for a tool that must be called where its models do not think beside it. What has a
+ * model not think is written for this call: thinking is a way to an answer, a call that was demanded is the answer. A caller who asked for thinking is
+ * told that it was left out.
+ */
+export function withForcedTools(fields: FieldQuirks, table: readonly ForcedTools[] | undefined): FieldQuirks {
+  if (!table) return fields;
+  const narrows = table.some(({ named }) => named === 'alone');
+  return {
+    ...fields,
+    tool_choice: (choice, model) => choose(table, choice, model),
+    reasoning_effort: (effort, model, beside) => {
+      const isOff = isObject(forcing(table, beside('tool_choice'), model));
+      if (isOff) return effort === 'none' ? 'omit' : 'drop';
+      return outcomeOf(fields['reasoning_effort'] ?? keep, effort, model, beside);
+    },
+    ...(narrows ? { tools: alone(table) } : {}),
+  };
+}
+
+const keep: FieldRuleFunction = () => 'keep';
+
+function choose(table: readonly ForcedTools[], choice: JsonValue, model: string): FieldOutcome {
+  const outcome = forcing(table, choice, model);
+  if (outcome === undefined || outcome === 'keep' || outcome === 'refuse') return outcome ?? 'keep';
+  return outcome === 'alone' ? { tool_choice: 'required' } : { tool_choice: choice, ...outcome };
+}
+
+/** A choice of one tool where any can be demanded, and none by its name: no other is offered. */
+function alone(table: readonly ForcedTools[]): FieldRuleFunction {
+  return (tools, model, beside: Beside) => {
+    const choice = beside('tool_choice');
+    if (forcing(table, choice, model) !== 'alone' || !Array.isArray(tools)) return 'keep';
+    return { tools: tools.filter((tool) => nameOf(tool) === nameOf(choice)) };
+  };
+}
+
+function nameOf(value: JsonValue | undefined): JsonValue | undefined {
+  return isObject(value) && isObject(value['function']) ? value['function']['name'] : undefined;
+}
+
+/** What the model takes of a choice that demands a call; `undefined`: it demands none. */
+function forcing(
+  table: readonly ForcedTools[],
+  choice: JsonValue | undefined,
+  model: string,
+): 'keep' | 'refuse' | 'alone' | JsonObject | undefined {
+  const row = table.find(({ models }) => models?.test(model) !== false);
+  if (isObject(choice)) return row?.named;
+  return choice === 'required' ? row?.any : undefined;
+}
