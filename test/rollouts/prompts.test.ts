@@ -9,14 +9,16 @@ import { rolloutsCommand } from '../../src/cli/rollouts.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 import { adminClient } from '../support/admin.ts';
 import { ADMIN_KEY, startGateway, TEST_KEY } from '../support/gateway.ts';
-import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
+import { chatAnswer, chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
 
 /** Does what the prompt says: `Answer X`. */
 const upstream = await startRawUpstream((response, body) => {
-  const { messages } = JSON.parse(body) as { messages: { content: string }[] };
+  const { messages, stream } = JSON.parse(body) as { messages: { content: string }[]; stream?: boolean };
   const said = messages.map(({ content }) => content).join(' ');
-  response.setHeader('content-type', 'application/json');
-  response.end(chatAnswer(/.*Answer (.*)\./s.exec(said)?.[1] ?? 'nothing'));
+  const answer = /.*Answer (.*)\./s.exec(said)?.[1] ?? 'nothing';
+  response.setHeader('content-type', stream ? 'text/event-stream' : 'application/json');
+  if (stream) response.end(`${chatChunk(answer)}${chatChunk('', 'stop')}data: [DONE]\n\n`);
+  else response.end(chatAnswer(answer));
 });
 after(upstream.close);
 
@@ -50,6 +52,7 @@ const PROMPTS: Readonly<Record<string, readonly [string, string]>> = {
     promptFile(KIND),
   ],
   taken: [promptFile(KIND), promptFile(BETTER)],
+  made: [promptFile(KIND), promptFile(BETTER)],
   cached: [promptFile(KIND), promptFile(BETTER)].map((file) =>
     file.replace('---\n{{', 'cache: { ttl: 1h }\n---\n{{'),
   ) as [string, string],
@@ -204,6 +207,12 @@ test('the label of a prompt goes from 1 % to everyone, step by step, and no clie
 
 test('a version that breaks its output schema is rolled back, and its users are answered by the other one', async () => {
   await admin.must('POST', '/rollouts/broken/start');
+  const first = await Promise.all(Array.from({ length: 9 }, (_, user) => call('broken', `u${user}`)));
+  const chosen = first.findIndex(({ side }) => side === 'broken=candidate');
+  const streamed = await call('broken', `u${chosen}`, '?stream=true');
+  assert.deepEqual([streamed.version, streamed.side], ['broken@1', 'broken=candidate']);
+  assert.match(streamed.text, /event: output\ndata: \{"output":\{"kind":"bug"\}/);
+  assert.ok(!streamed.text.includes('event: error'));
   const all = await callUntil('broken', 'rolled_back');
   assert.deepEqual([...new Set(all.map(({ status, text }) => `${status} ${text}`))], [`200 ${KIND}`]);
   assert.deepEqual([...new Set(all.map(({ version }) => version))], ['broken@1']);
@@ -316,6 +325,32 @@ test('a label that somebody moves away goes before the rollout', async () => {
   assert.deepEqual([moved.version, moved.side], ['taken@2', null]);
   await admin.must('POST', '/rollouts/taken/rollback');
   assert.equal((await call('taken', 'u1')).version, 'taken@1', 'what was done last holds');
+});
+
+test('one that is made by the admin API is the same, and stays what it is while it is under way', async () => {
+  const steps = [{ weight: 100, hold: '10m' }];
+  const body = { prompt: 'made', label: 'staging', stable: 'staging', candidate: 1, steps };
+  await admin.must('PUT', '/rollouts/back', body);
+  const { stable, candidate } = await standing('back');
+  assert.deepEqual(
+    [stable, candidate],
+    [
+      { release: 2, version: 'made@staging' },
+      { release: 1, version: 'made@1' },
+    ],
+  );
+  await admin.must('POST', '/rollouts/back/start');
+  const changed = await admin.ask('PATCH', '/rollouts/back', { label: 'production' });
+  assert.deepEqual([changed.status, changed.body.error?.code], [409, 'rollout_under_way']);
+  assert.equal((await call('made', 'u1')).side, null, 'it is about another label');
+  const moved = await call('made@staging', 'u1');
+  assert.deepEqual([moved.version, moved.side, moved.text], ['made@1', 'back=candidate', KIND]);
+  await admin.must('POST', '/rollouts/back/pause');
+  assert.equal((await call('made@staging', 'u1')).side, 'back=candidate');
+  await admin.must('POST', '/rollouts/back/promote');
+  assert.equal((await call('made@staging', 'u1')).version, 'made@1');
+  await admin.must('DELETE', '/rollouts/back');
+  await until('its label points there', async () => (await call('made@staging', 'u1')).version === 'made@1');
 });
 
 test('answers that are kept are those of their version', async () => {
