@@ -349,8 +349,23 @@ test('one that is made by the admin API is the same, and stays what it is while 
   assert.equal((await call('made@staging', 'u1')).side, 'back=candidate');
   await admin.must('POST', '/rollouts/back/promote');
   assert.equal((await call('made@staging', 'u1')).version, 'made@1');
+  await until('its label points there', async () => {
+    const { body } = await admin.must('GET', '/prompts/made');
+    return (body['labels'] as { label: string; version: number }[]).some(
+      ({ label, version }) => label === 'staging' && version === 1,
+    );
+  });
+  // Once its label leads elsewhere, it can be moved again.
+  const again = await admin.ask('POST', '/rollouts/back/start');
+  assert.deepEqual([again.status, again.body.error?.code], [409, 'prompt_version']);
+  assert.match(again.body.error?.message ?? '', /both of its sides are version 1 of 'made'/);
+  await admin.must('POST', '/prompts/made/promote', { version: '2', label: 'staging' });
+  const begun = await admin.must('POST', '/rollouts/back/start');
+  assert.equal(begun.body['phase'], 'canary');
+  assert.equal((await call('made@staging', 'u1')).version, 'made@1');
+  await admin.must('POST', '/rollouts/back/promote');
   await admin.must('DELETE', '/rollouts/back');
-  await until('its label points there', async () => (await call('made@staging', 'u1')).version === 'made@1');
+  await until('its label stays', async () => (await call('made@staging', 'u1')).version === 'made@1');
 });
 
 test('answers that are kept are those of their version', async () => {
