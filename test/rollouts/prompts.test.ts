@@ -52,6 +52,10 @@ const PROMPTS: Readonly<Record<string, readonly [string, string]>> = {
     promptFile(KIND),
   ],
   taken: [promptFile(KIND), promptFile(BETTER)],
+  both: [promptFile(KIND), promptFile(BETTER)].map((file) => file.replace('up/m', 'smart')) as [
+    string,
+    string,
+  ],
   made: [promptFile(KIND), promptFile(BETTER)],
   cached: [promptFile(KIND), promptFile(BETTER)].map((file) =>
     file.replace('---\n{{', 'cache: { ttl: 1h }\n---\n{{'),
@@ -78,6 +82,8 @@ const ROLLOUTS = {
   },
   taken: { prompt: 'taken', ...SIDES, steps: [{ weight: 100, hold: '10m' }] },
   cached: { prompt: 'cached', ...SIDES, steps: HALF },
+  both: { prompt: 'both', ...SIDES, steps: [{ weight: 100, hold: '10m' }] },
+  model: { model: 'smart', stable: 'up/old', candidate: 'up/new', steps: [{ weight: 100, hold: '10m' }] },
 };
 
 const folder = await mkdtemp(join(tmpdir(), 'fairlead-prompts-'));
@@ -89,6 +95,7 @@ await write(0);
 const gateway = await startGateway({
   providers: { up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl } },
   prices: { 'up/*': { input: 1, output: 1 } },
+  models: { smart: { targets: ['up/old'] } },
   prompts: { directory: folder, publish: 'manual' },
   rollouts: ROLLOUTS,
   tenants: { acme: { models: [], prompts: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] } },
@@ -366,6 +373,19 @@ test('one that is made by the admin API is the same, and stays what it is while 
   await admin.must('POST', '/rollouts/back/promote');
   await admin.must('DELETE', '/rollouts/back');
   await until('its label stays', async () => (await call('made@staging', 'u1')).version === 'made@1');
+});
+
+test('a call whose prompt and model are both in a rollout goes where both say, and is evidence of one', async () => {
+  await admin.must('POST', '/rollouts/model/start');
+  await admin.must('POST', '/rollouts/both/start');
+  const targetAndSide = async () => {
+    const answer = await gateway.post('/v1/prompts/both', { text: 'x' });
+    return ['target', 'prompt', 'rollout'].map((name) => answer.headers.get(`x-fairlead-${name}`));
+  };
+  assert.deepEqual(await targetAndSide(), ['up/new', 'both@2', 'both=candidate']);
+  await admin.must('POST', '/rollouts/both/promote');
+  assert.deepEqual(await targetAndSide(), ['up/new', 'both@2', 'model=candidate'], 'the prompt has moved');
+  assert.equal((await recordsOf('model', 1)).length, 1);
 });
 
 test('answers that are kept are those of their version', async () => {
