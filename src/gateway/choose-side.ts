@@ -55,7 +55,7 @@ export function chooseSide(call: Call, own: Route, moved: ModelRollout): Route {
   const begun = isWatched ? sideOfThread(call, route, ofCandidate) : undefined;
   const side = begun ?? rollout.sideOf(readSubject(call.caller, call.response.req.headers, request));
   // A call is evidence of one rollout: that of its prompt, which needs a model on either side.
-  if (call.rollout) return side === 'candidate' ? ofCandidate : route;
+  if (call.rollout?.ofPrompt) return side === 'candidate' ? ofCandidate : route;
   if (isWatched) call.tap ??= new AnswerTap();
   const release = rollout.origin?.[side].number;
   call.rollout = { name: rollout.spec.name, side, release, isWatched, candidate, stable, moved };

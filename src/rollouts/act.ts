@@ -9,7 +9,7 @@ import {
   type Plan,
   type Progress,
 } from './progress.ts';
-import type { RolloutSpec } from './rollout-book.ts';
+import type { Moved, RolloutSpec } from './rollout-book.ts';
 import type { Reason, StoredRollout } from './rollout-store.ts';
 
 /** What somebody may do to a rollout. */
@@ -57,7 +57,7 @@ export interface Deed {
  * @throws RolloutRefusal
  */
 export function act(
-  { approval: setting, plan }: Pick<RolloutSpec, 'approval' | 'plan'>,
+  { approval: setting, plan, moves }: Pick<RolloutSpec, 'approval' | 'plan' | 'moves'>,
   stored: StoredRollout | undefined,
   done: Deed,
 ): Outcome {
@@ -65,11 +65,14 @@ export function act(
   const { action, by, nowMs } = deed;
   const progress = stored?.progress ?? DRAFT;
   const pending = stored?.approval;
+  const from = mayBeginAnew(moves, progress) ? DRAFT : progress;
   if (action === 'approve' || action === 'reject') {
     if (!pending) throw new RolloutRefusal('nothing_to_approve', 'waits for no approval');
-    return action === 'approve' ? approve(progress, pending, deed) : reject(progress, stored, pending, deed);
+    if (action === 'reject') return reject(progress, stored, pending, deed);
+    return approve(pending.wants === 'start' ? from : progress, pending, deed);
   }
-  if (!mayDo(action, progress))
+  const begins = action === 'start';
+  if (!mayDo(action, begins ? from : progress))
     throw new RolloutRefusal('rollout_phase', `cannot ${action}: it is ${progress.phase.replace('_', ' ')}`);
   if ((action === 'start' || action === 'promote') && needsApproval(setting, action)) {
     if (pending?.wants === action) {
@@ -79,7 +82,12 @@ export function act(
     const request = { wants: action, by, at: nowMs };
     return { progress, approval: request, reason: stored?.reason, told: { what: 'requested', request } };
   }
-  return move(action, progress, pending, { by }, deed);
+  return move(action, begins ? from : progress, pending, { by }, deed);
+}
+
+/** A label that was moved may be moved again: what its sides name are other versions by then. */
+function mayBeginAnew(moves: Moved, { phase }: Progress): boolean {
+  return phase === 'promoted' && 'prompt' in moves;
 }
 
 interface PlannedDeed extends Deed {

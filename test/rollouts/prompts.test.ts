@@ -9,14 +9,16 @@ import { rolloutsCommand } from '../../src/cli/rollouts.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 import { adminClient } from '../support/admin.ts';
 import { ADMIN_KEY, startGateway, TEST_KEY } from '../support/gateway.ts';
-import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
+import { chatAnswer, chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
 
 /** Does what the prompt says: `Answer X`. */
 const upstream = await startRawUpstream((response, body) => {
-  const { messages } = JSON.parse(body) as { messages: { content: string }[] };
+  const { messages, stream } = JSON.parse(body) as { messages: { content: string }[]; stream?: boolean };
   const said = messages.map(({ content }) => content).join(' ');
-  response.setHeader('content-type', 'application/json');
-  response.end(chatAnswer(/.*Answer (.*)\./s.exec(said)?.[1] ?? 'nothing'));
+  const answer = /.*Answer (.*)\./s.exec(said)?.[1] ?? 'nothing';
+  response.setHeader('content-type', stream ? 'text/event-stream' : 'application/json');
+  if (stream) response.end(`${chatChunk(answer)}${chatChunk('', 'stop')}data: [DONE]\n\n`);
+  else response.end(chatAnswer(answer));
 });
 after(upstream.close);
 
@@ -50,6 +52,11 @@ const PROMPTS: Readonly<Record<string, readonly [string, string]>> = {
     promptFile(KIND),
   ],
   taken: [promptFile(KIND), promptFile(BETTER)],
+  both: [promptFile(KIND), promptFile(BETTER)].map((file) => file.replace('up/m', 'smart')) as [
+    string,
+    string,
+  ],
+  made: [promptFile(KIND), promptFile(BETTER)],
   cached: [promptFile(KIND), promptFile(BETTER)].map((file) =>
     file.replace('---\n{{', 'cache: { ttl: 1h }\n---\n{{'),
   ) as [string, string],
@@ -75,6 +82,8 @@ const ROLLOUTS = {
   },
   taken: { prompt: 'taken', ...SIDES, steps: [{ weight: 100, hold: '10m' }] },
   cached: { prompt: 'cached', ...SIDES, steps: HALF },
+  both: { prompt: 'both', ...SIDES, steps: [{ weight: 100, hold: '10m' }] },
+  model: { model: 'smart', stable: 'up/old', candidate: 'up/new', steps: [{ weight: 100, hold: '10m' }] },
 };
 
 const folder = await mkdtemp(join(tmpdir(), 'fairlead-prompts-'));
@@ -86,6 +95,7 @@ await write(0);
 const gateway = await startGateway({
   providers: { up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl } },
   prices: { 'up/*': { input: 1, output: 1 } },
+  models: { smart: { targets: ['up/old'] } },
   prompts: { directory: folder, publish: 'manual' },
   rollouts: ROLLOUTS,
   tenants: { acme: { models: [], prompts: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] } },
@@ -204,6 +214,12 @@ test('the label of a prompt goes from 1 % to everyone, step by step, and no clie
 
 test('a version that breaks its output schema is rolled back, and its users are answered by the other one', async () => {
   await admin.must('POST', '/rollouts/broken/start');
+  const first = await Promise.all(Array.from({ length: 9 }, (_, user) => call('broken', `u${user}`)));
+  const chosen = first.findIndex(({ side }) => side === 'broken=candidate');
+  const streamed = await call('broken', `u${chosen}`, '?stream=true');
+  assert.deepEqual([streamed.version, streamed.side], ['broken@1', 'broken=candidate']);
+  assert.match(streamed.text, /event: output\ndata: \{"output":\{"kind":"bug"\}/);
+  assert.ok(!streamed.text.includes('event: error'));
   const all = await callUntil('broken', 'rolled_back');
   assert.deepEqual([...new Set(all.map(({ status, text }) => `${status} ${text}`))], [`200 ${KIND}`]);
   assert.deepEqual([...new Set(all.map(({ version }) => version))], ['broken@1']);
@@ -316,6 +332,60 @@ test('a label that somebody moves away goes before the rollout', async () => {
   assert.deepEqual([moved.version, moved.side], ['taken@2', null]);
   await admin.must('POST', '/rollouts/taken/rollback');
   assert.equal((await call('taken', 'u1')).version, 'taken@1', 'what was done last holds');
+});
+
+test('one that is made by the admin API is the same, and stays what it is while it is under way', async () => {
+  const steps = [{ weight: 100, hold: '10m' }];
+  const body = { prompt: 'made', label: 'staging', stable: 'staging', candidate: 1, steps };
+  await admin.must('PUT', '/rollouts/back', body);
+  const { stable, candidate } = await standing('back');
+  assert.deepEqual(
+    [stable, candidate],
+    [
+      { release: 2, version: 'made@staging' },
+      { release: 1, version: 'made@1' },
+    ],
+  );
+  await admin.must('POST', '/rollouts/back/start');
+  const changed = await admin.ask('PATCH', '/rollouts/back', { label: 'production' });
+  assert.deepEqual([changed.status, changed.body.error?.code], [409, 'rollout_under_way']);
+  assert.equal((await call('made', 'u1')).side, null, 'it is about another label');
+  const moved = await call('made@staging', 'u1');
+  assert.deepEqual([moved.version, moved.side, moved.text], ['made@1', 'back=candidate', KIND]);
+  await admin.must('POST', '/rollouts/back/pause');
+  assert.equal((await call('made@staging', 'u1')).side, 'back=candidate');
+  await admin.must('POST', '/rollouts/back/promote');
+  assert.equal((await call('made@staging', 'u1')).version, 'made@1');
+  await until('its label points there', async () => {
+    const { body } = await admin.must('GET', '/prompts/made');
+    return (body['labels'] as { label: string; version: number }[]).some(
+      ({ label, version }) => label === 'staging' && version === 1,
+    );
+  });
+  // Once its label leads elsewhere, it can be moved again.
+  const again = await admin.ask('POST', '/rollouts/back/start');
+  assert.deepEqual([again.status, again.body.error?.code], [409, 'prompt_version']);
+  assert.match(again.body.error?.message ?? '', /both of its sides are version 1 of 'made'/);
+  await admin.must('POST', '/prompts/made/promote', { version: '2', label: 'staging' });
+  const begun = await admin.must('POST', '/rollouts/back/start');
+  assert.equal(begun.body['phase'], 'canary');
+  assert.equal((await call('made@staging', 'u1')).version, 'made@1');
+  await admin.must('POST', '/rollouts/back/promote');
+  await admin.must('DELETE', '/rollouts/back');
+  await until('its label stays', async () => (await call('made@staging', 'u1')).version === 'made@1');
+});
+
+test('a call whose prompt and model are both in a rollout goes where both say, and is evidence of one', async () => {
+  await admin.must('POST', '/rollouts/model/start');
+  await admin.must('POST', '/rollouts/both/start');
+  const targetAndSide = async () => {
+    const answer = await gateway.post('/v1/prompts/both', { text: 'x' });
+    return ['target', 'prompt', 'rollout'].map((name) => answer.headers.get(`x-fairlead-${name}`));
+  };
+  assert.deepEqual(await targetAndSide(), ['up/new', 'both@2', 'both=candidate']);
+  await admin.must('POST', '/rollouts/both/promote');
+  assert.deepEqual(await targetAndSide(), ['up/new', 'both@2', 'model=candidate'], 'the prompt has moved');
+  assert.equal((await recordsOf('model', 1)).length, 1);
 });
 
 test('answers that are kept are those of their version', async () => {
