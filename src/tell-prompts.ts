@@ -2,6 +2,7 @@ import type { ControlNews } from './control/control-news.ts';
 import type { PromptChange } from './prompts/deeds.ts';
 import type { BrokenVersion } from './prompts/prompt-book.ts';
 import type { Strays } from './prompts/prompt-keeper.ts';
+import type { UnknownField } from './prompts/unknown-fields.ts';
 import { EXAMPLES, NOWHERE, type PromptVersion } from './prompts/versions.ts';
 import { reasonOf } from './tell-problems.ts';
 
@@ -59,6 +60,18 @@ function tellVersion(
     ...(label !== undefined && { label }),
     ...(until !== undefined && { until }),
     ...(successor !== undefined && { successor }),
+  });
+}
+
+/** A slip in a name would else be found when nothing comes of what it says. */
+export function tellUnknownFields(news: ControlNews, name: string, fields: readonly UnknownField[]): void {
+  const told = fields.map(({ field, line }) =>
+    line === undefined ? `'${field}'` : `'${field}' (line ${line})`,
+  );
+  const message = `The file of the prompt '${name}' says ${told.join(', ')}, which nothing here reads.`;
+  news.tell('warning', 'prompt_field_unknown', message, {
+    prompt: name,
+    fields: fields.map(({ field }) => field),
   });
 }
 

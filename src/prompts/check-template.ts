@@ -48,7 +48,8 @@ function parse(template: string, before: number): hbs.AST.Program {
     const message = error instanceof Error ? error.message : String(error);
     const line = /^Parse error on line (\d+):/.exec(message)?.[1] ?? / - (\d+):\d+$/.exec(message)?.[1];
     const words = message.split('\n');
-    const what = words.length > 1 ? (words.at(-1) ?? message) : message.replace(/ - \d+:\d+$/, '');
+    const said = words.length > 1 ? (words.at(-1) ?? message) : message.replace(/ - \d+:\d+$/, '');
+    const what = said.endsWith("got 'EOF'") ? 'it ends before all that it opens is closed' : said;
     throw new PromptFileError(`the template is not valid Handlebars: ${what}`, before + Number(line ?? 1), {
       cause: error,
     });

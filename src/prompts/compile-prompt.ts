@@ -7,6 +7,7 @@ import { chatParameters, parameterName } from './parameters.ts';
 import { PromptFileError } from './problem.ts';
 import { type PromptFile, readPromptFile } from './prompt-file.ts';
 import { PromptTemplate } from './template.ts';
+import { findUnknownFields, type UnknownField } from './unknown-fields.ts';
 import { ValueCheck } from './values.ts';
 
 /** What a prompt is made from: its file, and the partials that stand around it. */
@@ -46,6 +47,7 @@ export interface Prompt {
   /** Callers may send earlier messages. */
   takesHistory: boolean;
   template: PromptTemplate;
+  unknownFields: readonly UnknownField[];
 }
 
 /**
@@ -84,6 +86,7 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
     mediaInputs: used.media,
     takesHistory: used.history,
     template: new PromptTemplate(parsed.template, used.sources),
+    unknownFields: findUnknownFields(file),
   };
 }
 
