@@ -18,8 +18,8 @@ import {
   tellPromptChange,
   tellPromptsBehind,
   tellRetired,
+  tellSlips,
   tellStrays,
-  tellUnknownFields,
 } from './tell-prompts.ts';
 import { scheduleTimeout } from './usage/ledger.ts';
 
@@ -58,7 +58,7 @@ export function makePrompts({
   const promptKeeper = new PromptKeeper({
     ...{ book: prompts, compiler, hasExamples, now, store: new PromptStore(store) },
     publishesFiles: () => control.config.prompts?.publish !== 'manual',
-    onUnknownFields: (name, fields) => tellUnknownFields(news, name, fields),
+    onSlips: (slips) => tellSlips(news, slips),
     onChange: (change, by) => tellPromptChange(news, change, by),
     onBrokenVersion: (broken) => tellBrokenVersion(news, broken),
     onStrays: (strays) => tellStrays(news, strays),

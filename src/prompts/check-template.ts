@@ -1,6 +1,7 @@
 import Handlebars from 'handlebars';
 import { ESCAPE } from './marks.ts';
 import { findMediaInputs } from './media-inputs.ts';
+import { findNamedInputs, type NamedInput } from './named-inputs.ts';
 import { PromptFileError } from './problem.ts';
 
 /** The whole set: a template can call nothing else. */
@@ -20,6 +21,8 @@ export interface TemplateNeeds {
   history: boolean;
   /** Inputs that it has as media. */
   media: ReadonlySet<string>;
+  /** Inputs that it names, with their lines in the file. */
+  named: readonly NamedInput[];
 }
 
 /**
@@ -38,7 +41,9 @@ export function checkTemplate(template: string, before: number): TemplateNeeds {
   const checker = new Checker(before);
   const program = parse(template, before);
   checker.accept(program);
-  return { partials: checker.partials, history: checker.history, media: findMediaInputs(program) };
+  const named = findNamedInputs(program, HELPERS).map(({ name, line }) => ({ name, line: before + line }));
+  const { partials, history } = checker;
+  return { partials, history, media: findMediaInputs(program), named };
 }
 
 function parse(template: string, before: number): hbs.AST.Program {

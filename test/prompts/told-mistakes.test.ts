@@ -32,3 +32,23 @@ test('mistakes are told in words of who writes prompts, and of who calls them', 
   const tones = `${head}input: { schema: { "tone(enum)": [calm, "big, bold"] } }\n---\n{{tone}}`;
   assert.match(await mistakeOf(tones, { tone: 'x' }), /'tone': expected one of "calm", "big, bold"\.$/);
 });
+
+test('a template that names what its input does not have is told where', async () => {
+  const source = `---
+model: m
+input: { schema: { text: string, items(array): string, box: { lid: string } } }
+---
+{{text}} {{txt}} {{box.lid}} {{json text indent=2}} {{history}}
+{{#if tex}}{{text}}{{/if}}
+{{#each items}}{{this}} {{whatever}} {{../text}} {{../item}} {{@index}} {{@root.boks}}{{else}}{{nothing}}{{/each}}
+{{#with box}}{{lid}}{{/with}}{{^each items}}{{text}}{{/each}}
+{{#each items as |item|}}{{item}}{{/each}} {{@auth.user}} {{ifEquals (lookup bax "lid") text}}
+`;
+  const { unknownInputs } = await compilePrompt({ name: 'hello', source, partials: {} });
+  assert.deepEqual(
+    unknownInputs.map(({ name, line }) => `${name} ${line}`),
+    ['txt 5', 'tex 6', 'item 7', 'boks 7', 'nothing 7', 'bax 9'],
+  );
+  const open = await compilePrompt({ name: 'hello', source: 'Hello {{anybody}}', partials: {} });
+  assert.deepEqual(open.unknownInputs, []);
+});
