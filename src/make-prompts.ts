@@ -18,6 +18,7 @@ import {
   tellPromptChange,
   tellPromptsBehind,
   tellRetired,
+  tellSlips,
   tellStrays,
 } from './tell-prompts.ts';
 import { scheduleTimeout } from './usage/ledger.ts';
@@ -57,6 +58,7 @@ export function makePrompts({
   const promptKeeper = new PromptKeeper({
     ...{ book: prompts, compiler, hasExamples, now, store: new PromptStore(store) },
     publishesFiles: () => control.config.prompts?.publish !== 'manual',
+    onSlips: (slips) => tellSlips(news, slips),
     onChange: (change, by) => tellPromptChange(news, change, by),
     onBrokenVersion: (broken) => tellBrokenVersion(news, broken),
     onStrays: (strays) => tellStrays(news, strays),

@@ -1,7 +1,7 @@
 import type { ControlNews } from './control/control-news.ts';
 import type { PromptChange } from './prompts/deeds.ts';
 import type { BrokenVersion } from './prompts/prompt-book.ts';
-import type { Strays } from './prompts/prompt-keeper.ts';
+import type { Slips, Strays } from './prompts/prompt-keeper.ts';
 import { EXAMPLES, NOWHERE, type PromptVersion } from './prompts/versions.ts';
 import { reasonOf } from './tell-problems.ts';
 
@@ -60,6 +60,21 @@ function tellVersion(
     ...(until !== undefined && { until }),
     ...(successor !== undefined && { successor }),
   });
+}
+
+/** They would else be found when nothing comes of what a file says. */
+export function tellSlips(news: ControlNews, { name, unknownFields, unknownInputs }: Slips): void {
+  const fields = unknownFields.map(({ field }) => field);
+  const inputs = unknownInputs.map((input) => input.name);
+  const told = [
+    ...unknownFields.map(
+      ({ field, line }) =>
+        `'${field}'${line === undefined ? '' : ` in line ${line}`}, which nothing here reads`,
+    ),
+    ...unknownInputs.map((input) => `{{${input.name}}} in line ${input.line}, which its input does not have`),
+  ];
+  const message = `The file of the prompt '${name}' says ${told.slice(0, MOST_NAMED).join('; ')}.`;
+  news.tell('warning', 'prompt_slips', message, { prompt: name, fields, inputs });
 }
 
 /** Versions that ended on their day: each is told once over all instances and starts; of many at once the instances tell one event each. */

@@ -20,6 +20,8 @@ export function chatMessages(rendered: readonly RenderedMessage[]): JsonObject[]
   return rendered.map(({ role, content }) => {
     const parts = content.flatMap(chatPart);
     const isText = parts.every(({ type }) => type === 'text');
+    if (role === 'system' && !isText)
+      throw new RenderError('The prompt has a medium in what the system says, where only text may stand.');
     // Lines of a file around a role are no words of its message.
     const text = () =>
       parts

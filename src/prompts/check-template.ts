@@ -1,6 +1,7 @@
 import Handlebars from 'handlebars';
 import { ESCAPE } from './marks.ts';
 import { findMediaInputs } from './media-inputs.ts';
+import { findNamedInputs, type NamedInput } from './named-inputs.ts';
 import { PromptFileError } from './problem.ts';
 
 /** The whole set: a template can call nothing else. */
@@ -20,6 +21,8 @@ export interface TemplateNeeds {
   history: boolean;
   /** Inputs that it has as media. */
   media: ReadonlySet<string>;
+  /** Inputs that it names, with their lines in the file. */
+  named: readonly NamedInput[];
 }
 
 /**
@@ -38,7 +41,9 @@ export function checkTemplate(template: string, before: number): TemplateNeeds {
   const checker = new Checker(before);
   const program = parse(template, before);
   checker.accept(program);
-  return { partials: checker.partials, history: checker.history, media: findMediaInputs(program) };
+  const named = findNamedInputs(program, HELPERS).map(({ name, line }) => ({ name, line: before + line }));
+  const { partials, history } = checker;
+  return { partials, history, media: findMediaInputs(program), named };
 }
 
 function parse(template: string, before: number): hbs.AST.Program {
@@ -48,7 +53,8 @@ function parse(template: string, before: number): hbs.AST.Program {
     const message = error instanceof Error ? error.message : String(error);
     const line = /^Parse error on line (\d+):/.exec(message)?.[1] ?? / - (\d+):\d+$/.exec(message)?.[1];
     const words = message.split('\n');
-    const what = words.length > 1 ? (words.at(-1) ?? message) : message.replace(/ - \d+:\d+$/, '');
+    const said = words.length > 1 ? (words.at(-1) ?? message) : message.replace(/ - \d+:\d+$/, '');
+    const what = said.endsWith("got 'EOF'") ? 'it ends before all that it opens is closed' : said;
     throw new PromptFileError(`the template is not valid Handlebars: ${what}`, before + Number(line ?? 1), {
       cause: error,
     });

@@ -3,10 +3,12 @@ import { picoschema } from 'dotprompt';
 import { parseDuration } from '../config/units.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { checkTemplate, type TemplateNeeds } from './check-template.ts';
+import type { NamedInput } from './named-inputs.ts';
 import { chatParameters, parameterName } from './parameters.ts';
 import { PromptFileError } from './problem.ts';
 import { type PromptFile, readPromptFile } from './prompt-file.ts';
 import { PromptTemplate } from './template.ts';
+import { findUnknownFields, type UnknownField } from './unknown-fields.ts';
 import { ValueCheck } from './values.ts';
 
 /** What a prompt is made from: its file, and the partials that stand around it. */
@@ -46,6 +48,10 @@ export interface Prompt {
   /** Callers may send earlier messages. */
   takesHistory: boolean;
   template: PromptTemplate;
+  /** What its front matter says and nothing here reads. */
+  unknownFields: readonly UnknownField[];
+  /** What its template names and its input cannot have, so that nothing stands there. */
+  unknownInputs: readonly NamedInput[];
 }
 
 /**
@@ -84,7 +90,16 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
     mediaInputs: used.media,
     takesHistory: used.history,
     template: new PromptTemplate(parsed.template, used.sources),
+    unknownFields: findUnknownFields(file),
+    unknownInputs: needs.named.filter(({ name }) => isNoInput(inputSchema, name)),
   };
+}
+
+/** Whether a schema lets nothing of this name pass. */
+function isNoInput(schema: JsonObject | undefined, name: string): boolean {
+  const { properties, additionalProperties, patternProperties } = schema ?? {};
+  const isClosed = additionalProperties === false && patternProperties === undefined;
+  return isClosed && isObject(properties) && !Object.hasOwn(properties, name);
 }
 
 /** The partials that a template needs, and those that they need, with what all of them ask for. */

@@ -26,12 +26,14 @@ class Finder extends Handlebars.Visitor {
   }
 
   override BlockStatement(block: hbs.AST.BlockStatement): void {
-    const { path, params, program, inverse } = block;
+    const { path, params, inverse } = block;
+    // There is none of `{{^each pictures}}…{{/each}}`.
+    const program: hbs.AST.Program | undefined = block.program;
     const [subject] = params;
     const hasOwn = isPath(path) && (path.original === 'each' || path.original === 'with');
     if (hasOwn && subject)
-      this.#scopes.push({ input: this.#resolve(subject), alias: program.blockParams?.[0] });
-    this.accept(program);
+      this.#scopes.push({ input: this.#resolve(subject), alias: program?.blockParams?.[0] });
+    if (program) this.accept(program);
     if (hasOwn && subject) this.#scopes.pop();
     if (inverse) this.accept(inverse);
   }

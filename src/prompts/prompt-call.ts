@@ -31,7 +31,12 @@ export async function makeChatRequest(
   const { input, messages, turn } = takeApart(prompt, call.input);
   const set = readOverrides(prompt, call.overrides);
   const model = set['model'] ?? prompt.model ?? fallback;
-  if (model === undefined) throw invalidRequest(`The prompt '${prompt.name}' names no model.`, 'model');
+  if (model === undefined)
+    throw invalidRequest(
+      `The prompt '${prompt.name}' names no model: its file is to say 'model', or the configuration 'prompts.model'.`,
+      'model',
+      'no_model',
+    );
   const rendered = await render(template, { input, messages });
   return {
     model,

@@ -1,3 +1,4 @@
+import type { Prompt } from './compile-prompt.ts';
 import {
   type FileContent,
   type PromptChange,
@@ -37,6 +38,9 @@ export type PromptWish =
       successor?: string | undefined;
     };
 
+/** What a prompt's file says in vain. */
+export type Slips = Pick<Prompt, 'name' | 'unknownFields' | 'unknownInputs'>;
+
 /** What is in service and is not what the files say. */
 export interface Strays {
   gone: PromptVersion[];
@@ -51,6 +55,8 @@ export interface PromptKeeperOptions {
   publishesFiles(): boolean;
   /** Whether the files are the prompts that come with the project. */
   hasExamples(): boolean;
+  /** A file that says something new says what nothing here reads, or names inputs that there are not. */
+  onSlips(slips: Slips): void;
   /** Told by the one instance that changed something. */
   onChange(change: PromptChange, by: string): void;
   /** A stored version that this gateway cannot use. */
@@ -98,16 +104,18 @@ export class PromptKeeper {
 
   /** Takes what the files say. One that is broken, or gone, leaves in service what there is. */
   async takeFiles(files: PromptFiles): Promise<BrokenPrompt[]> {
-    const { compiler, book, store, hasExamples, publishesFiles, now } = this.#options;
+    const { compiler, book, store, hasExamples, publishesFiles, onSlips, now } = this.#options;
     const { prompts, broken, names } = await compiler.read(files);
     // What the store has is made of the same files as a rule: they are compiled once.
     await this.read();
     const contents = new Map<string, FileContent>();
-    for (const { name, hash, sources } of prompts) {
+    for (const { name, hash, sources, unknownFields, unknownInputs } of prompts) {
       const seen = this.#seen.get(name);
       const isBack = seen !== undefined && seen !== hash;
       const isKnown = book.record(name)?.versions.some((version) => version.hash === hash) === true;
       if (isBack || !isKnown) contents.set(name, { name, hash, sources, isBack });
+      if (!isKnown && unknownFields.length + unknownInputs.length > 0)
+        onSlips({ name, unknownFields, unknownInputs });
     }
     if (contents.size > 0) {
       const by = hasExamples() ? EXAMPLES : FILE;

@@ -42,6 +42,9 @@ function describe({ keyword, instanceLocation, error }: OutputUnit): Fault {
   if (missing !== undefined)
     return { path: path === '' ? missing : `${path}.${missing}`, message: 'is missing' };
   if (keyword === 'false') return { path, message: 'is not known here' };
+  const choices =
+    keyword === 'enum' ? /^Instance does not match any of \[(.*)\]\.$/.exec(error)?.[1] : undefined;
+  if (choices !== undefined) return { path, message: `expected one of ${choices.replaceAll('","', '", "')}` };
   const [, found, wanted] = keyword === 'type' ? (WRONG_TYPE.exec(error) ?? []) : [];
   if (wanted !== undefined)
     return { path, message: `expected ${wanted.replaceAll('", "', ' or ')}, found ${found}` };

@@ -34,6 +34,10 @@ function makeInstance(
       for (const { name, number, state } of versions) told.push(`${name}@${number} ${state} by ${by}`);
       for (const { name, label, number } of labels) told.push(`${name}: ${label} is ${number} by ${by}`);
     },
+    onSlips: ({ name, unknownFields, unknownInputs }) => {
+      for (const { field, line } of unknownFields) told.push(`${name}: ${field} in line ${line}`);
+      for (const input of unknownInputs) told.push(`${name}: {{${input.name}}} in line ${input.line}`);
+    },
     onRetired: (versions) => {
       for (const { name, number } of versions) told.push(`${name}@${number} has ended`);
     },
@@ -290,6 +294,20 @@ onEachDatabase((database) => {
       await later.keeper.read();
       assert.deepEqual(later.told, said);
     }
+  });
+
+  test('a field that nothing reads is told once, when the file says it anew', async (context) => {
+    const store = await database.open(context);
+    const { keeper, told } = makeInstance(store);
+    const slip =
+      '---\nmodel: m\ninputs: {}\ninput: { schemas: {} }\nfairlead: { overrides: [], repair: 1 }\ngenkit.x: 1\nfairlead.cash: 1\n---\nHi';
+    await keeper.takeFiles(files({ hello: slip }));
+    await keeper.takeFiles(files({ hello: slip }));
+    assert.deepEqual(told.slice(0, 4), [
+      ...['hello: inputs in line 3', 'hello: input.schemas in line 4', 'hello: fairlead.repair in line 5'],
+      'hello: fairlead.cash in line 7',
+    ]);
+    assert.deepEqual(told.slice(4), ['hello@1 published by file', 'hello: production is 1 by file']);
   });
 
   test('what cannot be done changes nothing', async (context) => {
