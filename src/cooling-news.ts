@@ -75,7 +75,8 @@ export class CoolingNews {
     { provider, isNamed }: LaneOwner,
     more: { forSeconds?: number; reason?: string } = {},
   ): void {
-    const details = { provider, account, target, ...more };
+    // That of what is kept there ends in white space, which no model's does.
+    const details = { provider, account, target: target.trimEnd(), ...more };
     const of = isNamed ? '' : `${account}\n${target}`;
     this.#options.news.tellOften('info', kind, message, details, details, of);
   }
