@@ -1,5 +1,6 @@
 import type { Breaker } from './breaker.ts';
 import { Credit } from './credit.ts';
+import { LargestLeft } from './largest-left.ts';
 import { Latency } from './latency.ts';
 import { type Cooling, cappedMs, Limit, type NamedFor } from './limit.ts';
 import type { Headroom } from './read-headroom.ts';
@@ -61,6 +62,8 @@ export class Lane {
   #answeredMs = Number.NEGATIVE_INFINITY;
   /** When an attempt was last sent. */
   #begunMs = Number.NEGATIVE_INFINITY;
+  /** Of its limits whose size is not said. */
+  #largestLeft: LargestLeft | undefined;
   #headroom = 1;
   #headroomUntil = 0;
   /** Also that of the lane that was in its place before: its calls may still be told to wait. */
@@ -200,6 +203,12 @@ export class Lane {
   /** How much is left of its limits, from 0 to 1. */
   headroom(nowMs: number): number {
     return nowMs < this.#headroomUntil ? this.#headroom : 1;
+  }
+
+  /** So much is left of a limit whose size its provider does not say. Gives the most that was of late. */
+  noteLeft(limit: string, left: number, nowMs: number): number {
+    this.#largestLeft ??= new LargestLeft();
+    return this.#largestLeft.note(limit, left, nowMs);
   }
 
   noteHeadroom({ share, resetMs }: Headroom, nowMs: number): void {
