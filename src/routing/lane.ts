@@ -38,6 +38,8 @@ interface LaneParts {
   shut?: Credit | undefined;
   /** The provider named a later time than before. */
   onCool?: ((lane: Lane) => void) | undefined;
+  /** Others go first for a while, for the provider limited it and named no time. */
+  onRest?: ((lane: Lane) => void) | undefined;
   /** Makes what `counting` gives. */
   createCounting?: ((limit: Limit) => Lane) | undefined;
   countLimit?: Limit | undefined;
@@ -73,6 +75,7 @@ export class Lane {
   /** Whether its provider has shut it. */
   readonly #shut: Credit;
   readonly #onCool: ((lane: Lane) => void) | undefined;
+  readonly #onRest: ((lane: Lane) => void) | undefined;
   /** Of the account, where they are looked up. */
   servers: RestingServers | undefined;
   /** Of counting tokens, as `limit` is of all else. */
@@ -82,13 +85,14 @@ export class Lane {
 
   constructor(target: string, account: string, breaker: Breaker, reach: Breaker, parts: LaneParts = {}) {
     const { limit = new Limit(), credit = new Credit(), countLimit = new Limit() } = parts;
-    const { onCool, createCounting } = parts;
+    const { onCool, onRest, createCounting } = parts;
     this.countLimit = countLimit;
     this.#createCounting = createCounting;
     this.limit = limit;
     this.#credit = credit;
     this.#shut = parts.shut ?? new Credit(undefined, 'shut');
     this.#onCool = onCool;
+    this.#onRest = onRest;
     this.target = target;
     this.account = account;
     this.breaker = breaker;
@@ -258,8 +262,8 @@ export class Lane {
       this.reach.succeed(nowMs, begunMs);
     }
     if (says !== 'limited') return;
-    if (retryAfterMs === undefined) this.limit.rest(nowMs);
-    else this.#wasTold(nowMs + cappedMs(retryAfterMs), 'limited');
+    if (retryAfterMs !== undefined) this.#wasTold(nowMs + cappedMs(retryAfterMs), 'limited');
+    else if (this.limit.rest(nowMs)) this.#onRest?.(this);
   }
 
   /** One of its servers named a time: it may be the last one that had not. */
