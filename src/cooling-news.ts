@@ -13,8 +13,9 @@ export interface CoolingNewsOptions {
 }
 
 /**
- * Tells when places begin to be left alone for a time that their provider named, and when that is over: of each place once a minute, and
- * of those that callers have named one for all. A later time that is named meanwhile is no other beginning.
+ * Tells when places begin to be left alone, for a time that their provider named or as long as others go first for a limit without one, and
+ * when that is over: of each place once a minute, and of those that callers have named one for all. A later time that is named meanwhile is
+ * no other beginning.
  */
 export class CoolingNews {
   readonly #options: CoolingNewsOptions;
@@ -25,16 +26,18 @@ export class CoolingNews {
     this.#options = options;
   }
 
-  /** The provider named a time, or a later one. */
+  /** The provider named a time, or a later one, or limited the place without one. */
   begin(lane: Lane, owner: LaneOwner): void {
     const place = nameOf(lane);
-    if (this.#cooling.has(place) || lane.coolsMs(this.#options.monotonicMs()) === 0) return;
+    if (this.#cooling.has(place) || lane.limitedMs(this.#options.monotonicMs()) === 0) return;
     const forMs = this.#await(lane, owner);
-    const message = 'a place is left alone for as long as its provider says';
-    this.#tell('cooling_began', message, lane, owner, {
-      forSeconds: Math.ceil(forMs / 1000),
-      reason: lane.namedFor === 'failing' ? 'failing' : 'rate_limited',
-    });
+    const isNamed = lane.coolsMs(this.#options.monotonicMs()) > 0;
+    const message = isNamed
+      ? 'a place is left alone for as long as its provider says'
+      : 'others go before a place for a while: it is limited, and its provider does not say for how long';
+    const ofNamed = lane.namedFor === 'failing' ? 'failing' : 'rate_limited';
+    const reason = isNamed ? ofNamed : 'rate_limited_no_time';
+    this.#tell('cooling_began', message, lane, owner, { forSeconds: Math.ceil(forMs / 1000), reason });
   }
 
   close(): void {
@@ -45,7 +48,7 @@ export class CoolingNews {
   /** Gives how long that is. */
   #await(lane: Lane, owner: LaneOwner): number {
     const { schedule, monotonicMs } = this.#options;
-    const forMs = lane.coolsMs(monotonicMs());
+    const forMs = lane.limitedMs(monotonicMs());
     const lookMs = lane.servers ? Math.min(forMs, LONGEST_UNSEEN_MS) : forMs;
     this.#cooling.set(
       nameOf(lane),
@@ -55,14 +58,14 @@ export class CoolingNews {
   }
 
   #look(lane: Lane, owner: LaneOwner): void {
-    if (lane.coolsMs(this.#options.monotonicMs()) > 0) {
+    if (lane.limitedMs(this.#options.monotonicMs()) > 0) {
       this.#await(lane, owner);
       return;
     }
     this.#cooling.delete(nameOf(lane));
     this.#tell(
       'cooling_ended',
-      'a place that its provider wanted to be left alone may be called again',
+      'a place that was left alone may be called again like any other',
       lane,
       owner,
     );
@@ -75,7 +78,8 @@ export class CoolingNews {
     { provider, isNamed }: LaneOwner,
     more: { forSeconds?: number; reason?: string } = {},
   ): void {
-    const details = { provider, account, target, ...more };
+    // That of what is kept there ends in white space, which no model's does.
+    const details = { provider, account, target: target.trimEnd(), ...more };
     const of = isNamed ? '' : `${account}\n${target}`;
     this.#options.news.tellOften('info', kind, message, details, details, of);
   }

@@ -27,6 +27,7 @@ export function makeLanes(
       cooling.begin(lane, owner);
       health?.tellCooling(lane);
     },
+    onRest: (lane, owner) => cooling.begin(lane, owner),
   });
   const health =
     state.kind === 'memory'

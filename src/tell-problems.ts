@@ -84,7 +84,8 @@ export function tellBreaker(
   news: ControlNews,
   { target, provider, account, state, before, isNamed }: LaneChange,
 ): void {
-  const details = { provider, account, ...(target !== undefined && { target }) };
+  // That of what is kept there ends in white space, which no model's does.
+  const details = { provider, account, ...(target !== undefined && { target: target.trimEnd() }) };
   const what =
     state === 'closed'
       ? 'closed'

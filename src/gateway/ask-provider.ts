@@ -1,11 +1,14 @@
 import type { Transform } from 'node:stream';
 import { GatewayError } from '../conversation/gateway-error.ts';
+import { kindOfStatus } from '../dialects/reported-error.ts';
 import type { Timed } from '../upstream/deadlines.ts';
 import type { AnswerHeaders, ExchangeControl, ExchangeHandler } from '../upstream/exchange.ts';
 import { networkError } from '../upstream/network-errors.ts';
 import { leaveAddress, takeAddress } from './choose-address.ts';
 import { findDecompressor } from './decompressing-receiver.ts';
 import type { Gateway } from './gateway.ts';
+import { heedTimes, noteTimes } from './heed-times.ts';
+import { namedWaitMs } from './named-wait.ts';
 import type { PlannedAttempt } from './plan.ts';
 
 const NOTHING = Buffer.alloc(0);
@@ -13,19 +16,24 @@ const NOTHING = Buffer.alloc(0);
 /**
  * Reads something from a provider that no client asks for. Gives the status; the bytes of a good answer are taken as they arrive.
  *
- * @throws GatewayError where the provider cannot be reached, does not finish in time, or breaks off; and what `take` throws
+ * @throws GatewayError where the provider wants to be left alone, cannot be reached, does not finish in time, or breaks off; and what
+ * `take` throws
  */
 export async function askProvider(
-  gateway: Pick<Gateway, 'connections' | 'deadlines' | 'monotonicMs'>,
-  { target, account }: Pick<PlannedAttempt, 'target' | 'account'>,
+  gateway: Pick<Gateway, 'connections' | 'deadlines' | 'monotonicMs' | 'now'>,
+  { target, account, lane }: Pick<PlannedAttempt, 'target' | 'account' | 'lane'>,
   path: string,
   take: (bytes: Buffer) => void,
 ): Promise<number> {
   const { upstream, timeouts } = target;
   const { origin, signer } = account;
+  heedTimes(gateway, lane, upstream.name);
   const signed = (await signer?.sign({ method: 'GET', origin, path, body: NOTHING })) ?? [];
   const headers = [...account.headers, ...signed];
-  const question = new Question(upstream.name, take);
+  const sentMs = gateway.monotonicMs();
+  const question = new Question(upstream.name, take, (status, answered) =>
+    noteTimes(gateway, lane, failureByHead(upstream.name, status, answered, gateway.now()), sentMs),
+  );
   const taken = takeAddress({ target, account });
   gateway.deadlines.add(question, gateway.monotonicMs(), timeouts.totalMs);
   try {
@@ -38,11 +46,21 @@ export async function askProvider(
   }
 }
 
+/** What an error answer says without its words. */
+function failureByHead(provider: string, status: number, headers: AnswerHeaders, now: number): GatewayError {
+  const kind = kindOfStatus(status);
+  const retryAfterMs = namedWaitMs({ kind, message: '' }, headers, now);
+  return new GatewayError(kind, `The provider '${provider}' answered with status ${status}.`, {
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  });
+}
+
 class Question implements ExchangeHandler, Timed {
   readonly answered: Promise<number>;
   readonly #answer: PromiseWithResolvers<number>;
   readonly #provider: string;
   readonly #take: (bytes: Buffer) => void;
+  readonly #onRefused: (status: number, headers: AnswerHeaders) => void;
   #status = 0;
   #exchange: ExchangeControl | undefined;
   #hasFailed = false;
@@ -51,9 +69,14 @@ class Question implements ExchangeHandler, Timed {
   earlier: Timed | undefined;
   later: Timed | undefined;
 
-  constructor(provider: string, take: (bytes: Buffer) => void) {
+  constructor(
+    provider: string,
+    take: (bytes: Buffer) => void,
+    onRefused: (status: number, headers: AnswerHeaders) => void,
+  ) {
     this.#provider = provider;
     this.#take = take;
+    this.#onRefused = onRefused;
     this.#answer = Promise.withResolvers();
     this.answered = this.#answer.promise;
   }
@@ -71,6 +94,7 @@ class Question implements ExchangeHandler, Timed {
 
   onResponseStart(exchange: ExchangeControl, status: number, headers: AnswerHeaders): void {
     this.#status = status;
+    if (status > 299) this.#onRefused(status, headers);
     const decompressor = findDecompressor(headers)?.();
     if (!decompressor) return;
     this.#decompressor = decompressor;

@@ -18,7 +18,7 @@ import { askProvider } from './ask-provider.ts';
 import { isBlank, LineCutter } from './batch-lines.ts';
 import { inUse } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
-import { targetAt } from './plan-object.ts';
+import { laneOfKept, targetAt } from './plan-object.ts';
 
 /** The tier that what runs in a batch is priced by. */
 const TIER = 'batch';
@@ -214,7 +214,8 @@ export class BatchBilling {
       }
     };
     try {
-      const planned = { target, account: inUse(account) };
+      const lane = laneOfKept(gateway.snapshot.routes, target.upstream, account, 'file');
+      const planned = { target, account: inUse(account), lane };
       const status = await askProvider(gateway, planned, asked.path, (bytes) => addLines(cutter.push(bytes)));
       refuseForNow(target.upstream.name, status);
       if (status >= 300) return [];

@@ -62,8 +62,10 @@ export function noteLost(
 
 /** What an answer says of the limits of the account. */
 export function noteHeadroom({ now, monotonicMs }: Gateway, lane: Lane, headers: AnswerHeaders): void {
-  const headroom = readHeadroom(headers, now());
-  if (headroom) lane.noteHeadroom(headroom, monotonicMs());
+  const nowMs = monotonicMs();
+  const noteLargest = (limit: string, left: number) => lane.noteLeft(limit, left, nowMs);
+  const headroom = readHeadroom(headers, now(), noteLargest);
+  if (headroom) lane.noteHeadroom(headroom, nowMs);
 }
 
 interface FailedAt {

@@ -2,8 +2,10 @@ import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import { WordTable } from '../dialects/word-table.ts';
+import type { Lane } from '../routing/lane.ts';
+import type { Routes } from '../routing/resolve-targets.ts';
 import type { ObjectKind, UpstreamObject } from '../tenants/upstream-objects.ts';
-import type { Upstream } from '../upstream/upstream.ts';
+import type { Account, Upstream } from '../upstream/upstream.ts';
 import { adviseAccess } from './advise-access.ts';
 import type { Call } from './call.ts';
 import { credentialsRejected, planAccount } from './credentials.ts';
@@ -39,7 +41,8 @@ export async function planObject(
       const target = targetAt(upstream, 'file');
       const allowed = upstream.accounts.filter((account) => mayServe(call.caller, target, account));
       if (allowed.length === 0) throw outOfRegion(call.caller, `The provider '${upstream.name}'`);
-      const plan = allowed.flatMap((account) => planAccount(target, account) ?? []);
+      const { routes } = call.snapshot;
+      const plan = allowed.flatMap((account) => planKept(routes, target, account, 'file') ?? []);
       if (plan.length === 0) throw credentialsRejected(upstream);
       return plan;
     }
@@ -103,14 +106,36 @@ function planAt(call: Call, { provider, account: name }: UpstreamObject, asked: 
   }
   const target = targetAt(upstream, asked);
   if (!mayServe(call.caller, target, account)) throw outOfRegion(call.caller, `The account that keeps it`);
-  const planned = planAccount(target, account);
+  const planned = planKept(call.snapshot.routes, target, account, asked);
   if (!planned) throw credentialsRejected(upstream);
   return planned;
 }
 
+const SURFACES = { file: 'files', batch: 'batches' } as const satisfies Record<ObjectKind, string>;
+
+/** An attempt at what an account keeps; `undefined` where its provider takes none of its credentials. */
+function planKept(
+  routes: Routes,
+  target: PlannedAttempt['target'],
+  account: Account,
+  kind: ObjectKind,
+): PlannedAttempt | undefined {
+  return planAccount(target, account, laneOfKept(routes, target.upstream, account, kind));
+}
+
+/** How an account does with what it keeps: providers limit that apart from the calls of models. */
+export function laneOfKept(
+  routes: Routes,
+  upstream: Upstream,
+  { name }: Account,
+  kind: ObjectKind,
+): Lane | undefined {
+  return routes.laneBeside(SURFACES[kind], upstream, name);
+}
+
 /** What calls about files and batches are said to go to. */
 export function targetAt(upstream: Upstream, kind: ObjectKind): PlannedAttempt['target'] {
-  const model = kind === 'file' ? 'files' : 'batches';
+  const model = SURFACES[kind];
   return { name: `${upstream.name}/${model}`, upstream, model, timeouts: upstream.timeouts };
 }
 

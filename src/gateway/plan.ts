@@ -26,7 +26,7 @@ import { runsOn } from './settle.ts';
 export interface PlannedAttempt {
   target: Target;
   account: Account;
-  /** How attempts there do; absent where nothing is learned: what is kept at one account has no other place. */
+  /** How attempts there do; absent where nobody is asked. */
   lane?: Lane | undefined;
   /** The account with its other credential, for when this one is at fault. */
   standIn?: Account | undefined;

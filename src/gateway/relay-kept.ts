@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { KeptAtProvider } from '../responses/kept-response.ts';
+import type { Lane } from '../routing/lane.ts';
 import type { Target } from '../routing/target.ts';
 import type { Method } from '../upstream/connections.ts';
 import { findEndpoint, pathSegment } from '../upstream/endpoint.ts';
@@ -13,6 +14,7 @@ import { declaredHeaders, mergeHeaders } from './callers-headers.ts';
 import { leaveAddress, takeAddress } from './choose-address.ts';
 import { credentialsRejected, inUse, noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
+import { heedTimes, noteTimes } from './heed-times.ts';
 import { logFailedAnswer, MAX_ERROR_BYTES, readFailedAnswer, withoutSecrets } from './upstream-failure.ts';
 
 /** What is asked of the provider that keeps a response. */
@@ -30,6 +32,7 @@ export interface KeptRequest {
 interface Place {
   target: Target;
   account: Account;
+  lane: Lane | undefined;
   path: string;
 }
 
@@ -47,8 +50,9 @@ export async function relayKept(
   requestId: string,
 ): Promise<void> {
   const place = locate(gateway, kept, request);
-  const { account, path, target } = place;
+  const { account, path, target, lane } = place;
   const { method } = request;
+  heedTimes(gateway, lane, target.upstream.name);
   const { origin, signer } = account;
   const body = undefined;
   const signed = (await signer?.sign({ method, origin, path, body: Buffer.alloc(0) })) ?? [];
@@ -88,6 +92,8 @@ function locate(gateway: Gateway, kept: KeptAtProvider, { dialect, resource, que
   return {
     target: { name: kept.target, upstream, model, timeouts: upstream.timeouts },
     account,
+    // What is asked about answers has limits of its own.
+    lane: gateway.snapshot.routes.laneBeside('responses', upstream, account.name),
     path: queries.length === 0 ? whole : `${whole}?${queries.join('&')}`,
   };
 }
@@ -106,6 +112,7 @@ class KeptRelay implements ExchangeHandler {
   readonly #requestId: string;
   readonly #settle: Settle;
   #exchange: ExchangeControl | undefined;
+  readonly #sentMs: number;
   #status = 0;
   #headers: AnswerHeaders = {};
   #failed: Buffer[] = [];
@@ -125,6 +132,7 @@ class KeptRelay implements ExchangeHandler {
     this.#response = response;
     this.#requestId = requestId;
     this.#settle = settle;
+    this.#sentMs = gateway.monotonicMs();
     response.on('close', () => {
       if (response.writableFinished) return;
       this.#exchange?.abort(new Error('the client closed the connection'));
@@ -196,6 +204,7 @@ class KeptRelay implements ExchangeHandler {
     logFailedAnswer(this.#gateway.log, failed, account.secrets(), fields);
     const error = withoutSecrets(failed.error, account.secrets());
     noteFailure(this.#gateway, this.#place, error);
+    noteTimes(this.#gateway, this.#place.lane, error, this.#sentMs);
     return error;
   }
 }

@@ -8,7 +8,7 @@ import { type BatchBilling, refuseForNow } from './bill-batch.ts';
 import { inUse } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import { bindDescribed, MAX_OBJECT_BYTES, notAnObject } from './object-relay.ts';
-import { targetAt } from './plan-object.ts';
+import { laneOfKept, targetAt } from './plan-object.ts';
 
 /** How long nobody looks at a batch again. Most take minutes to hours. */
 const INTERVAL_MS = 5 * 60_000;
@@ -110,7 +110,8 @@ export class UnbilledBatches {
     }
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const planned = { target, account: inUse(account) };
+    const lane = laneOfKept(gateway.snapshot.routes, target.upstream, account, 'batch');
+    const planned = { target, account: inUse(account), lane };
     const status = await askProvider(gateway, planned, asked.path, (chunk) => {
       bytes += chunk.length;
       if (bytes > MAX_OBJECT_BYTES) throw notAnObject();

@@ -56,6 +56,8 @@ export interface LaneBookOptions {
   onChange?: (change: LaneChange) => void;
   /** The provider named a time, or a later one, before which the lane is not to be called. */
   onCool?: (lane: Lane, owner: LaneOwner) => void;
+  /** Others go before the lane for a while: it is limited, and its provider named no time. */
+  onRest?: (lane: Lane, owner: LaneOwner) => void;
   /** Also each time that an account is found to be out of credit still. */
   onCredit?: (change: CreditChange) => void;
   onShut?: (change: ShutChange) => void;
@@ -123,16 +125,15 @@ export class LaneBook {
     }
     if (!known) this.#makeRoom();
     const breaker = this.#makeBreaker(target, place);
+    const owner = () => ({ provider: place.provider, isNamed: !this.#configured.has(key) });
     const lane = new Lane(target, account, breaker, reach, {
       limit: known?.limit,
       credit: this.#credit(place),
       shut: this.#shut(place),
       countLimit: known?.countLimit,
       createCounting: (limit) => new Lane(target, account, new Breaker(place.options), reach, { limit }),
-      onCool: (cooled) => {
-        const owner = { provider: place.provider, isNamed: !this.#configured.has(key) };
-        this.#options.onCool?.(cooled, owner);
-      },
+      onCool: (cooled) => this.#options.onCool?.(cooled, owner()),
+      onRest: (resting) => this.#options.onRest?.(resting, owner()),
     });
     lane.servers = this.#servers.get(`${place.provider}\n${account}`);
     const heard = this.#hearsay.take('lane', target, account);

@@ -1,5 +1,6 @@
 import type { Breaker } from './breaker.ts';
 import { Credit } from './credit.ts';
+import { LargestLeft } from './largest-left.ts';
 import { Latency } from './latency.ts';
 import { type Cooling, cappedMs, Limit, type NamedFor } from './limit.ts';
 import type { Headroom } from './read-headroom.ts';
@@ -37,6 +38,8 @@ interface LaneParts {
   shut?: Credit | undefined;
   /** The provider named a later time than before. */
   onCool?: ((lane: Lane) => void) | undefined;
+  /** Others go first for a while, for the provider limited it and named no time. */
+  onRest?: ((lane: Lane) => void) | undefined;
   /** Makes what `counting` gives. */
   createCounting?: ((limit: Limit) => Lane) | undefined;
   countLimit?: Limit | undefined;
@@ -61,6 +64,8 @@ export class Lane {
   #answeredMs = Number.NEGATIVE_INFINITY;
   /** When an attempt was last sent. */
   #begunMs = Number.NEGATIVE_INFINITY;
+  /** Of its limits whose size is not said. */
+  #largestLeft: LargestLeft | undefined;
   #headroom = 1;
   #headroomUntil = 0;
   /** Also that of the lane that was in its place before: its calls may still be told to wait. */
@@ -70,6 +75,7 @@ export class Lane {
   /** Whether its provider has shut it. */
   readonly #shut: Credit;
   readonly #onCool: ((lane: Lane) => void) | undefined;
+  readonly #onRest: ((lane: Lane) => void) | undefined;
   /** Of the account, where they are looked up. */
   servers: RestingServers | undefined;
   /** Of counting tokens, as `limit` is of all else. */
@@ -79,13 +85,14 @@ export class Lane {
 
   constructor(target: string, account: string, breaker: Breaker, reach: Breaker, parts: LaneParts = {}) {
     const { limit = new Limit(), credit = new Credit(), countLimit = new Limit() } = parts;
-    const { onCool, createCounting } = parts;
+    const { onCool, onRest, createCounting } = parts;
     this.countLimit = countLimit;
     this.#createCounting = createCounting;
     this.limit = limit;
     this.#credit = credit;
     this.#shut = parts.shut ?? new Credit(undefined, 'shut');
     this.#onCool = onCool;
+    this.#onRest = onRest;
     this.target = target;
     this.account = account;
     this.breaker = breaker;
@@ -202,6 +209,12 @@ export class Lane {
     return nowMs < this.#headroomUntil ? this.#headroom : 1;
   }
 
+  /** So much is left of a limit whose size its provider does not say. Gives the most that was of late. */
+  noteLeft(limit: string, left: number, nowMs: number): number {
+    this.#largestLeft ??= new LargestLeft();
+    return this.#largestLeft.note(limit, left, nowMs);
+  }
+
   noteHeadroom({ share, resetMs }: Headroom, nowMs: number): void {
     this.#headroom = share;
     this.#headroomUntil = nowMs + resetMs;
@@ -249,8 +262,8 @@ export class Lane {
       this.reach.succeed(nowMs, begunMs);
     }
     if (says !== 'limited') return;
-    if (retryAfterMs === undefined) this.limit.rest(nowMs);
-    else this.#wasTold(nowMs + cappedMs(retryAfterMs), 'limited');
+    if (retryAfterMs !== undefined) this.#wasTold(nowMs + cappedMs(retryAfterMs), 'limited');
+    else if (this.limit.rest(nowMs)) this.#onRest?.(this);
   }
 
   /** One of its servers named a time: it may be the last one that had not. */

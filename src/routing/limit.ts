@@ -63,11 +63,13 @@ export class Limit {
     return true;
   }
 
-  rest(nowMs: number): void {
+  /** Others go first for a while. Gives whether that begins now. */
+  rest(nowMs: number): boolean {
     // Calls that were under way together are limited together, once.
-    if (nowMs < this.#restsUntil) return;
+    if (nowMs < this.#restsUntil) return false;
     this.#restMs = Math.min(Math.max(this.#restMs * 2, FIRST_REST_MS), LONGEST_REST_MS);
     this.#restsUntil = nowMs + this.#restMs;
+    return true;
   }
 
   /** A call went well: the next rest is a short one. */

@@ -12,10 +12,12 @@ type Headers = Record<string, string | string[] | undefined>;
 
 /**
  * What may stand at the end of the headers' names. Sources: OpenAI ("Rate limits in headers"), whose names Groq, Azure, xAI and others have,
- * too; Cerebras ("Rate limits"), which names the time as well; OpenRouter, Together and others have one limit, without a name.
+ * too; Cerebras ("Rate limits"), which names the time as well; Mistral (mistralai/client-ts#169), which names it and has a word of its own for
+ * requests; OpenRouter, Together and others have one limit, without a name.
  */
 const LIMITED = [
   ...['-requests', '-tokens'].flatMap((what) => [what, `${what}-minute`, `${what}-hour`, `${what}-day`]),
+  ...['-req-minute', '-tokens-month'],
   '',
 ];
 const OPENAI = [
@@ -39,15 +41,25 @@ const ALL = [...OPENAI, ...ANTHROPIC];
 /** Where nothing is said of the reset: limits are a minute's. */
 const UNSAID_RESET_MS = 60_000;
 
-/** `undefined`: the answer says nothing of it. `now`: Unix milliseconds. */
-export function readHeadroom(headers: Headers, now: number): Headroom | undefined {
+/**
+ * `undefined`: the answer says nothing of it. `now`: Unix milliseconds. `noteLargest` is told what is left of a limit whose size is not
+ * said (Azure's), and gives the most that was: what is left is a share of that.
+ */
+export function readHeadroom(
+  headers: Headers,
+  now: number,
+  noteLargest?: (limit: string, left: number) => number,
+): Headroom | undefined {
   const names = headers['anthropic-ratelimit-requests-limit'] === undefined ? OPENAI : ANTHROPIC;
   let nearest: Headroom | undefined;
   for (const { limit, remaining, reset } of names) {
-    const most = readNumber(headers[limit]);
     const left = readNumber(headers[remaining]);
-    if (most === undefined || left === undefined || most === 0) continue;
-    const share = Math.min(left / most, 1);
+    if (left === undefined) continue;
+    const isSaid = headers[limit] !== undefined;
+    const most = isSaid ? readNumber(headers[limit]) : noteLargest?.(remaining, left);
+    // A limit of nothing is none that a share could be had of; one of which nothing was ever left is used up.
+    if (most === undefined || (most === 0 && isSaid)) continue;
+    const share = most === 0 ? 0 : Math.min(left / most, 1);
     if (!nearest || share < nearest.share) {
       nearest = { share, resetMs: readReset(headers[reset], now) ?? UNSAID_RESET_MS };
     }

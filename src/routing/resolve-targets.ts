@@ -114,6 +114,15 @@ export class Routes {
     return [...this.#models].map(([name, route]) => [name, allTargets(route)]);
   }
 
+  /**
+   * How the account of an upstream does with what is asked there beside the calls of models. No caller can name a model that has its lane: none
+   * ends in white space.
+   */
+  laneBeside(what: 'files' | 'batches' | 'responses', upstream: Upstream, account: string): Lane | undefined {
+    const lanes = this.#lanesOf(`${upstream.name}/${what} `, upstream);
+    return lanes.find((lane) => lane.account === account);
+  }
+
   /** What a model leads to; `undefined` where there is no such model. `provider/model` names one directly. */
   resolve(model: string): Route | undefined {
     return this.#models.get(model) ?? this.#direct.get(model) ?? this.#resolveDirect(model);

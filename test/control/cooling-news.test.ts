@@ -41,6 +41,7 @@ function setUp() {
   const book = new LaneBook({
     monotonicMs: () => nowMs,
     onCool: (lane, owner) => cooling.begin(lane, owner),
+    onRest: (lane, owner) => cooling.begin(lane, owner),
   });
   const find = (target: string, isConfigured = true) =>
     book.find(target, { provider: 'a', account: 'main', options: DEFAULT_BREAKER, isConfigured });
@@ -85,10 +86,20 @@ test('a later time that is named meanwhile puts off its end', () => {
   assert.deepEqual(events.slice(1), ['cooling_ended info a/x main']);
 });
 
-test('a limit without a time is none of these', () => {
-  const { events, limit, due } = setUp();
+test('that others go first, for a limit without a time, is told alike; one that is named meanwhile puts off its end', () => {
+  const { events, limit, pass, passMinute, due } = setUp();
   limit('a/x', undefined);
-  assert.deepEqual([events.length, due.size], [0, 0]);
+  limit('a/x', undefined);
+  pass(500);
+  assert.deepEqual(events, ['cooling_began info a/x main 1', 'cooling_ended info a/x main']);
+  passMinute();
+  limit('a/x', undefined);
+  limit('a/x', 10_000);
+  pass(10_499);
+  assert.equal(events.length, 3);
+  pass(10_500);
+  assert.deepEqual(events.slice(3), ['cooling_ended info a/x main']);
+  assert.equal(due.size, 0);
 });
 
 test('a time that is over at once is none of these', () => {

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { parseConfig } from '../../src/config/load.ts';
+import type { GatewayError } from '../../src/conversation/gateway-error.ts';
 import { askProvider } from '../../src/gateway/ask-provider.ts';
 import { compileSnapshot } from '../../src/gateway/compile-snapshot.ts';
-import { targetAt } from '../../src/gateway/plan-object.ts';
+import { laneOfKept, targetAt } from '../../src/gateway/plan-object.ts';
 import { CounterBook } from '../../src/quotas/counters.ts';
 import { RolloutBook } from '../../src/rollouts/rollout-book.ts';
 import { HedgingBook } from '../../src/routing/hedging.ts';
@@ -29,7 +30,7 @@ async function setUp(context: TestContext, answer: Parameters<typeof startRawUps
   const { routes } = compileSnapshot({
     ...{ config, declarations, madeKeys: [], signIn: NO_SIGN_IN, counters: new CounterBook() },
     ...{
-      lanes: new LaneBook({ monotonicMs: () => 0 }),
+      lanes: new LaneBook({ monotonicMs: () => performance.now() }),
       hedgings: new HedgingBook(),
       rollouts: new RolloutBook(),
     },
@@ -45,8 +46,14 @@ async function setUp(context: TestContext, answer: Parameters<typeof startRawUps
     await upstream.close();
   });
   const target = targetAt(provider, 'batch');
+  const lane = laneOfKept(routes, provider, account, 'batch');
   const ask = async (take: (bytes: Buffer) => void) =>
-    askProvider({ connections, deadlines, monotonicMs }, { target, account }, '/v1/batches/b', take);
+    askProvider(
+      { connections, deadlines, monotonicMs, now: Date.now },
+      { target, account, lane },
+      '/v1/batches/b',
+      take,
+    );
   const read = async () => {
     const chunks: Buffer[] = [];
     const status = await ask((bytes) => chunks.push(bytes));
@@ -79,6 +86,17 @@ test('of a refusal only the status is told', async (context) => {
   });
   assert.deepEqual(await read(), { status: 404, text: '' });
 });
+
+for (const status of [429, 503]) {
+  test(`what names a time (${status}) is not asked again before`, async (context) => {
+    const { upstream, read } = await setUp(context, (response) => {
+      response.writeHead(status, { 'retry-after': '30' }).end('{"error":{"message":"not now"}}');
+    });
+    assert.equal((await read()).status, status);
+    await assert.rejects(read, ({ retryAfterMs }: GatewayError) => Number(retryAfterMs) > 20_000);
+    assert.equal(upstream.requests.length, 1);
+  });
+}
 
 test('what cannot be taken ends the answer, and is thrown', async (context) => {
   const { ask } = await setUp(context, (response) => response.write(LONG));

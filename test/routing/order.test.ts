@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Breaker, DEFAULT_BREAKER } from '../../src/routing/breaker.ts';
 import { Lane } from '../../src/routing/lane.ts';
+import { LargestLeft } from '../../src/routing/largest-left.ts';
 import { Latency } from '../../src/routing/latency.ts';
 import { orderAccounts } from '../../src/routing/order-accounts.ts';
 import { orderTargets } from '../../src/routing/order-targets.ts';
@@ -151,6 +152,21 @@ test('accounts share the calls by weight, and by what is left of their limits', 
   one.lanes?.[0]?.noteHeadroom({ share: 0, resetMs: 1_000 }, 0);
   assert.ok(share(one, 999) < 20);
   assert.ok(Math.abs(share(one, 1_000) - 750) < 60, 'its limit is whole again');
+});
+
+test('of a limit whose size is not said, what is left is a share of the most that was left within some minutes', () => {
+  const largest = new LargestLeft();
+  const share = (left: number, nowMs: number) => {
+    const headers = { 'x-ratelimit-remaining-requests': String(left) };
+    return readHeadroom(headers, 0, (limit, of) => largest.note(limit, of, nowMs))?.share;
+  };
+  const MINUTE = 60_000;
+  assert.deepEqual([share(80, 0), share(20, MINUTE), share(80, 2 * MINUTE)], [1, 0.25, 1]);
+  assert.equal(share(20, 11 * MINUTE), 0.25, 'the period before counts');
+  assert.equal(share(20, 22 * MINUTE), 1, 'what is longer ago does not');
+  assert.equal(new LargestLeft().note('any', 0, 0), 0);
+  assert.equal(readHeadroom({ 'x-ratelimit-remaining-requests': '0' }, 0, () => 0)?.share, 0);
+  assert.equal(readHeadroom({ 'x-ratelimit-remaining-requests': '5' }, 0), undefined);
 });
 
 test('what is left is read as providers say it', () => {
