@@ -30,6 +30,8 @@ export interface Door {
   relayedPlace?: RelayedPlace;
   /** The form of embeddings at this door, where it is not the dialect's first one. */
   embeddings?: EmbeddingDialect;
+  /** The model that the vendor's API takes where none is named, and the provider that it is of where no model of the configuration has its name. */
+  usualModel?: { name: string; provider: string };
   /** Clients may go on from an answer by its id, and ask for it again. */
   keepsAnswers?: boolean;
   /** Its requests may name earlier answers, though its own are not kept. */
