@@ -65,7 +65,7 @@ export default {
     messageDrops: ['name', 'refusal', 'annotations', 'audio', 'function_call'],
     thinkTags: true,
   },
-  // Groq API reference: audio, files, batches.
+  // Groq API reference: audio, files, batches. Its Responses API (beta) keeps nothing and goes on from nothing: translated, clients have both.
   relays: {
     speech: 'here',
     transcribe: 'here',

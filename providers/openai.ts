@@ -1,4 +1,4 @@
-import type { ProviderDeclaration } from '../src/upstream/provider.ts';
+import type { FurtherSurface, ProviderDeclaration } from '../src/upstream/provider.ts';
 
 /** Also those that are not known yet. gpt-oss is not OpenAI's to serve. */
 const REASONING = /^(ft:)?(o\d|gpt-([5-9]|\d\d))/;
@@ -11,15 +11,22 @@ const REASONING = /^(ft:)?(o\d|gpt-([5-9]|\d\d))/;
 const RESPONSES_ONLY =
   /^(ft:)?(codex-|computer-use-|(o\d|gpt-[\d.]+)-(\w+-)*(codex|pro|deep-research|cyber|rosalind)(-|$)|gpt-(daybreak|rosalind)-)/;
 
+/** OpenAI API reference, "Responses": create, count input tokens, compact. */
+const RESPONSES = {
+  dialect: 'responses',
+  paths: {
+    generate: () => '/responses',
+    count: () => '/responses/input_tokens',
+    compact: () => '/responses/compact',
+  },
+} satisfies FurtherSurface;
+
 export default {
   name: 'openai',
   title: 'OpenAI',
   dialect: 'chat',
   names: 'vendor',
-  alsoSpeaks: [
-    { dialect: 'responses', models: (model) => RESPONSES_ONLY.test(model) },
-    { dialect: 'responses' },
-  ],
+  alsoSpeaks: [{ ...RESPONSES, models: (model) => RESPONSES_ONLY.test(model) }, RESPONSES],
   baseUrl: 'https://api.openai.com/v1',
   envKeys: ['OPENAI_API_KEY'],
   envBaseUrl: 'OPENAI_BASE_URL',

@@ -13,6 +13,8 @@ export default {
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
   lacks: ['embed'],
+  // Z.AI API reference, "Generate Image" (glm-image, cogview-4) and "Audio Transcriptions" (glm-asr).
+  relays: { image: 'here', transcribe: 'here' },
   quirks: {
     fields: {
       max_completion_tokens: { as: 'max_tokens' },

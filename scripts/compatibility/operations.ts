@@ -34,6 +34,12 @@ export const OPERATION_DOORS: readonly OperationDoor[] = [
     operation: 'count',
     dialect: 'gemini',
   },
+  {
+    title: 'counting, Responses',
+    path: '/v1/responses/input_tokens',
+    operation: 'count',
+    dialect: 'responses',
+  },
   { title: 'files', path: '/v1/files', place: 'file' },
   { title: 'batches', path: '/v1/batches', place: 'batch' },
   { title: 'images', path: '/v1/images/generations', place: 'image' },

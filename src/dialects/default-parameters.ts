@@ -156,7 +156,8 @@ function firstOf(
   return undefined;
 }
 
-function insertFirst(body: Buffer, text: string): Buffer {
+/** An object with further entries before its own. */
+export function insertFirst(body: Buffer, text: string): Buffer {
   const at = body.indexOf('{') + 1;
   const comma = body[skipSpace(body, at)] === CLOSE_BRACE ? '' : ',';
   return spliceBody(body, [{ span: { start: at, end: at }, text: `${text}${comma}` }]);

@@ -13,6 +13,7 @@ import { gemini } from './gemini/index.ts';
 import { vertexContents, vertexPredictions } from './gemini/vertex-embeddings.ts';
 import { messagesCounts } from './messages/count-tokens.ts';
 import { messages } from './messages/index.ts';
+import { responsesCounts } from './responses/count-tokens.ts';
 import { responses } from './responses/index.ts';
 
 /** The dialects that providers speak. */
@@ -24,6 +25,7 @@ export const DIALECTS = { chat, responses, messages, gemini, converse } satisfie
 export const COUNT_DIALECTS: Partial<Record<DialectName, CountDialect>> = {
   messages: messagesCounts,
   gemini: geminiCounts,
+  responses: responsesCounts,
 };
 
 /** How providers are asked for one: in their dialect, or in a form of their own (`Surface.counts`). */

@@ -1,6 +1,7 @@
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject } from '../conversation/json.ts';
-import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
+import { insertFirst } from '../dialects/default-parameters.ts';
+import { findTopLevelFields, parseField, spliceBody } from '../dialects/request-fields.ts';
 import type { Call } from './call.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
 import type { Upload } from './upload.ts';
@@ -47,7 +48,10 @@ export function admitCall(call: Call): void {
     call.stream = address.stream;
     return;
   }
-  call.model = checkModel(spans['model'] ? parseField(body, spans['model'], 'model') : undefined);
+  const model = spans['model'] ? parseField(body, spans['model'], 'model') : undefined;
+  const usual = model === undefined || model === null ? usualModel(call) : undefined;
+  call.model = checkModel(usual ?? model);
+  if (usual !== undefined) nameModel(call, usual);
   const stream = spans['stream'] ? parseField(body, spans['stream'], 'stream') : undefined;
   if (stream !== undefined && stream !== null && typeof stream !== 'boolean') {
     throw invalidRequest("'stream' must be true or false.", 'stream');
@@ -55,6 +59,24 @@ export function admitCall(call: Call): void {
   call.stream = stream === true && door.operation === 'generate';
   if (spans['stream_options'])
     call.includeUsage = asksForUsage(parseField(body, spans['stream_options'], 'stream_options'));
+}
+
+/** What a door takes for named where nothing is, as far as it leads anywhere: permissions, routes and bills go by a name. */
+function usualModel({ door, snapshot }: Call): string | undefined {
+  if (!door.usualModel) return undefined;
+  const { name, provider } = door.usualModel;
+  const names = [name, `${provider}/${name}`];
+  return names.find((one) => snapshot.routes.resolve(one) !== undefined);
+}
+
+function nameModel(call: Call, model: string): void {
+  const { body, spans, snapshot, door } = call;
+  const text = JSON.stringify(model);
+  call.body = spans['model']
+    ? spliceBody(body, [{ span: spans['model'], text }])
+    : insertFirst(body, `"model":${text}`);
+  const fields = snapshot.fieldsOf.get(door.passThrough) ?? door.passThrough.fields;
+  call.spans = findTopLevelFields(call.body, fields);
 }
 
 /** The gateway asks in the client's place, so a provider could not say what is wrong with how the client did. */

@@ -27,12 +27,18 @@ export interface Door {
   bodyType?: string;
   /** What a relayed call asks of the provider, where that is not what a translated one asks for the same operation. */
   relaysAs?: UpstreamOperation;
+  /** What it asks for has no word in other dialects: `relaysAs` where a provider has it, and refused elsewhere. */
+  onlyRelays?: true;
   /** Nothing of it is ever translated: where it is had at a provider, in the form of this door. */
   relayedPlace?: RelayedPlace;
   /** The form of embeddings at this door, where it is not the dialect's first one. */
   embeddings?: EmbeddingDialect;
+  /** The model that the vendor's API takes where none is named, and the provider that it is of where no model of the configuration has its name. */
+  usualModel?: { name: string; provider: string };
   /** Clients may go on from an answer by its id, and ask for it again. */
   keepsAnswers?: boolean;
+  /** Its requests may name earlier answers, though its own are not kept. */
+  namesAnswers?: true;
   /** The content type of its streams, where they are no server-sent events. */
   streamType?: string;
   /** The prompt that is called here, as records name it: `NAME` or `NAME@VERSION`. */

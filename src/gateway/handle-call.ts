@@ -120,7 +120,8 @@ function reserveAndAttempt(gateway: Gateway, call: Call, plan: PlannedAttempt[])
 function planCall(gateway: Gateway, call: Call): PlannedAttempt[] | Promise<PlannedAttempt[]> {
   if (call.object) return planObject(gateway, call, call.object);
   if (call.upload) return planAttempts(gateway, call);
-  if (call.door.keepsAnswers) return resumeCall(gateway, call).then(() => planNamed(gateway, call));
+  if (call.door.keepsAnswers || call.door.namesAnswers)
+    return resumeCall(gateway, call).then(() => planNamed(gateway, call));
   return planNamed(gateway, call);
 }
 

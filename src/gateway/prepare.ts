@@ -85,6 +85,7 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   const endpoint = findEndpoint(target.upstream, account, {
     operation: door.operation,
     relaysAs: door.relaysAs,
+    onlyRelays: door.onlyRelays,
     model: target.model,
     stream: call.stream,
     dialect: door.dialect.name,
@@ -312,11 +313,14 @@ function named(body: JsonObject, model: string): JsonObject {
 const INSTEAD: Partial<Record<string, string>> = {
   embed:
     'embeddings. Name an embedding model, such as text-embedding-3-small of OpenAI or gemini-embedding-001 of Google',
+  compact:
+    'compaction of a conversation. Name a model of OpenAI, or have the conversation summed up by a call of its own',
   count: 'count of tokens. Name a model of another provider',
 };
 
 function withoutOperation({ model, door }: Call): GatewayError {
   const instead =
+    INSTEAD[door.relaysAs ?? ''] ??
     INSTEAD[door.operation] ??
     'such operation, as far as this gateway knows. Name a model of another provider';
   return new GatewayError(

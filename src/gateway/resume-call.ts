@@ -30,7 +30,7 @@ export async function resumeCall(gateway: Gateway, call: Call): Promise<void> {
   if (store !== null && typeof store !== 'boolean') {
     throw invalidRequest("'store' must be true or false.", 'store');
   }
-  call.keepsAnswer = store !== false;
+  call.keepsAnswer = call.door.keepsAnswers === true && store !== false;
   const id = readField(call, PREVIOUS);
   if (id === null) return resolveReferences(gateway, call);
   if (typeof id !== 'string') throw invalidRequest(`'${PREVIOUS}' must be a string.`, PREVIOUS);

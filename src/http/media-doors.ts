@@ -10,10 +10,16 @@ import { readBearer } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
 
-const JSON_DOORS: Readonly<Record<string, Pick<Door, 'operation' | 'relayedPlace'>>> = {
+type MediaDoor = Pick<Door, 'operation' | 'relayedPlace' | 'usualModel'>;
+
+const JSON_DOORS: Readonly<Record<string, MediaDoor>> = {
   '/v1/images/generations': { operation: 'image', relayedPlace: 'image' },
   '/v1/audio/speech': { operation: 'speech', relayedPlace: 'speech' },
-  '/v1/moderations': { operation: 'moderate', relayedPlace: 'moderate' },
+  '/v1/moderations': {
+    ...{ operation: 'moderate', relayedPlace: 'moderate' },
+    // OpenAI API reference, "Create moderation": `model` defaults to this one.
+    usualModel: { name: 'omni-moderation-latest', provider: 'openai' },
+  },
   '/v1/rerank': { operation: 'rerank', relayedPlace: 'rerank' },
   '/v2/rerank': { operation: 'rerank', relayedPlace: 'rerank_v2' },
 };

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { type JsonObject, tryParseJson } from '../conversation/json.ts';
+import { countPassThrough } from '../dialects/responses/count-tokens.ts';
 import { responses } from '../dialects/responses/index.ts';
 import { pageOfItems } from '../dialects/responses/item-pages.ts';
 import { passThrough } from '../dialects/responses/pass-through.ts';
@@ -18,6 +19,30 @@ import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
 
 export const RESPONSES: Door = { dialect: responses, operation: 'generate', passThrough, keepsAnswers: true };
+
+/** Source: OpenAI API reference (responses: count input tokens). */
+const INPUT_TOKENS: Door = {
+  dialect: responses,
+  operation: 'count',
+  passThrough: countPassThrough,
+  namesAnswers: true,
+};
+
+/** What comes of it only OpenAI can read, and it says its usage as an answer does. Source: OpenAI API reference (responses: compact). */
+const COMPACT: Door = {
+  dialect: responses,
+  operation: 'generate',
+  relaysAs: 'compact',
+  onlyRelays: true,
+  passThrough,
+  namesAnswers: true,
+};
+
+const CALL_DOORS: Readonly<Record<string, Door>> = {
+  '/v1/responses': RESPONSES,
+  '/v1/responses/input_tokens': INPUT_TOKENS,
+  '/v1/responses/compact': COMPACT,
+};
 
 /** What can be asked about a response that is kept. */
 interface KeptDoor {
@@ -56,9 +81,11 @@ export function addResponsesDoors(app: FastifyInstance, gateway: Gateway, lifecy
   app.register(async (doors) => {
     const config = { dialect: responses };
     requireKey(doors, { gateway, lifecycle, readKey: ({ headers }) => readBearer(headers) });
-    addCallDoor(doors, '/v1/responses', { ...config, door: RESPONSES }, (request, reply) =>
-      takeCall(gateway, RESPONSES, request, reply, besideBody(request, OF_OPENAI)),
-    );
+    for (const [path, door] of Object.entries(CALL_DOORS)) {
+      addCallDoor(doors, path, { ...config, door }, (request, reply) =>
+        takeCall(gateway, door, request, reply, besideBody(request, OF_OPENAI)),
+      );
+    }
     for (const door of KEPT_DOORS) {
       doors.route({
         method: door.method,

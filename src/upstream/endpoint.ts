@@ -30,6 +30,8 @@ export interface EndpointRequest {
   operation: Operation;
   /** What is asked for instead where the caller's own dialect is spoken. */
   relaysAs?: UpstreamOperation | undefined;
+  /** It is that, or nothing. */
+  onlyRelays?: boolean | undefined;
   model: string;
   stream: boolean;
   /** What the caller speaks. */
@@ -71,6 +73,7 @@ export function findEndpoint(
   const quirked = surface === upstream.declaration ? upstream.quirked : undefined;
   const dialect = quirked?.dialect ?? CODECS[surface.dialect];
   const isRelayed = surface.dialect === request.dialect && surface.embeddings === undefined;
+  if (request.onlyRelays === true && !isRelayed) return undefined;
   const operation = isRelayed ? (request.relaysAs ?? request.operation) : request.operation;
   const pathOf = pathsOf(surface)?.[operation];
   if (!dialect || !pathOf || surface.lacks?.includes(operation)) return undefined;

@@ -112,8 +112,11 @@ export interface FurtherSurface extends Surface {
   isHad?(settings: Settings): boolean;
 }
 
-/** What can be asked of a provider. `embed_one`: what Gemini has beside its batches; only a relayed call asks for it. */
-export type UpstreamOperation = Operation | 'embed_one';
+/**
+ * What can be asked of a provider. `embed_one`: what Gemini has beside its batches; `compact`: OpenAI's compaction of a conversation.
+ * Only relayed calls ask for these.
+ */
+export type UpstreamOperation = Operation | 'embed_one' | 'compact';
 
 /** `undefined`: that model has not the operation. */
 export type Paths = Readonly<

@@ -43,6 +43,8 @@ const KINDS: Readonly<Record<string, { models: string[]; settings?: object; path
   mistral: { models: ['magistral-medium'], path: '/v1' },
   cohere: { models: ['command-a'], path: '/compatibility/v1' },
   deepseek: { models: ['deepseek-chat'], path: '/v1' },
+  alibaba: { models: ['qwen3-max', 'qwq-plus'], path: '/compatible-mode/v1' },
+  moonshot: { models: ['kimi-k2.5'], path: '/v1' },
   openrouter: { models: ['anthropic/claude-sonnet-4.5'], path: '/api/v1' },
   anthropic: { models: ['claude-sonnet-4-5', 'claude-opus-4-7', 'claude-3-haiku'] },
   gemini: { models: ['gemini-2.5-flash', 'gemini-3-pro-preview', 'gemini-2.0-flash'] },

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '../../src/conversation/json.ts';
 import type { CallerDialectName } from '../../src/dialects/dialect.ts';
-import { HELD_FIELDS } from '../../src/dialects/held-fields.ts';
+import { HELD_FIELDS, type HeldForm } from '../../src/dialects/held-fields.ts';
 import type { Random } from './random.ts';
 
 /** What another tenant has at every provider: no body that a provider gets for a limited tenant may hold it. */
@@ -14,15 +14,20 @@ const PLACES: Record<CallerDialectName, (field: JsonObject) => JsonObject> = {
   gemini: (field) => ({ tools: [{ retrieval: field }] }),
 };
 
+const ID: JsonValue[] = [FOREIGN, { id: FOREIGN }, [FOREIGN]];
+
+/** How each form names it. What is in no form names nothing. */
+const VALUES: Record<HeldForm, JsonValue[]> = {
+  id: ID,
+  object: [{ id: FOREIGN }],
+  continued: [{ previous_message_id: FOREIGN }],
+  address: [`gs://${FOREIGN}`, { url: `ms://${FOREIGN}` }],
+  whole: ID,
+};
+
 /** The same request, naming in one of the ways that its dialect has what is another tenant's. */
 export function nameForeign(random: Random, dialect: CallerDialectName, request: JsonObject): JsonObject {
   const [key, { form, top }] = random.pick(Object.entries(HELD_FIELDS[dialect].fields));
-  const values: JsonValue[] =
-    form === 'object'
-      ? [{ id: FOREIGN }]
-      : form === 'address'
-        ? [`gs://${FOREIGN}`, { url: `ms://${FOREIGN}` }]
-        : [FOREIGN, { id: FOREIGN }, [FOREIGN]];
-  const field = { [key]: random.pick(values) };
+  const field = { [key]: random.pick(VALUES[form]) };
   return { ...request, ...(top ? field : PLACES[dialect](field)) };
 }

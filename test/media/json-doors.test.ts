@@ -136,7 +136,7 @@ test('speech that breaks off is cut off at the client, too', async () => {
   assert.equal(record?.outcome, 'upstream_unavailable');
 });
 
-test('a moderation is relayed, and a model must be named', async () => {
+test('a moderation is relayed', async () => {
   const model = 'openai/omni-moderation-latest';
   const { results } = await client.moderations.create({ model, input: ['kind', 'violence'] });
   assert.deepEqual(
@@ -144,11 +144,37 @@ test('a moderation is relayed, and a model must be named', async () => {
     [false, true],
   );
   assert.equal((await lastRecord())?.operation, 'moderate');
-  await assert.rejects(
-    client.moderations.create({ input: 'kind' }),
-    (error) => error instanceof BadRequestError && error.param === 'model',
-  );
+});
+
+test('a moderation that names no model is for the one that OpenAI takes, where the key may call it', async () => {
+  for (const body of [{ input: 'kind' }, { input: 'kind', model: null }]) {
+    const response = await gateway.post('/v1/moderations', body);
+    assert.equal(response.status, 200);
+    const { model } = (await response.json()) as { model: string };
+    assert.equal(model, 'omni-moderation-latest');
+    const record = await lastRecord();
+    assert.deepEqual([record?.model, record?.target], Array(2).fill('openai/omni-moderation-latest'));
+  }
+  await assert.rejects(clientOf(LIMITED_KEY).moderations.create({ input: 'kind' }), PermissionDeniedError);
   await lastRecord();
+});
+
+test('a model of that name may be any, and without one and without OpenAI a model must be named', async () => {
+  const guard = { adapter: 'openai-compatible', ...describe(second) };
+  const named = await startGateway({
+    providers: { guard },
+    models: { 'omni-moderation-latest': { targets: ['guard/text-moderation-latest'] } },
+  });
+  const without = await startGateway({ providers: { guard } });
+  try {
+    const response = await named.post('/v1/moderations', { input: 'kind' });
+    assert.equal(((await response.json()) as { model: string }).model, 'text-moderation-latest');
+    const refused = await without.post('/v1/moderations', { input: 'kind' });
+    assert.equal(refused.status, 400);
+    assert.match(await refused.text(), /'model' is missing/);
+  } finally {
+    await Promise.all([named.stop(), without.stop()]);
+  }
 });
 
 for (const path of ['/v1/rerank', '/v2/rerank']) {

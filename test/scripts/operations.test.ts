@@ -27,6 +27,7 @@ const BODIES: Readonly<Record<string, (model: string) => object>> = {
   }),
   '/v1/messages/count_tokens': (model) => ({ model, messages: [SAID] }),
   '/v1beta/models/MODEL:countTokens': () => ({ contents: [CONTENT] }),
+  '/v1/responses/input_tokens': (model) => ({ model, input: 'Hi', instructions: 'Be brief.' }),
   '/v1/images/generations': (model) => ({ model, prompt: 'a cat' }),
   '/v1/audio/speech': (model) => ({ model, input: 'Hi', voice: 'alloy' }),
   '/v1/moderations': (model) => ({ model, input: 'Hi' }),
