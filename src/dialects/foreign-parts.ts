@@ -49,7 +49,7 @@ const EXTRA_FORMS: Record<DialectName, ExtraForm> = {
   },
   responses: {
     nested: new Set([ITEM]),
-    copies: new Set(['instructions', 'type', 'id', 'status', 'name', 'namespace']),
+    copies: new Set(['instructions', 'type', 'id', 'status', 'name', 'namespace', 'as_it_came']),
   },
   messages: { nested: new Set(), copies: new Set() },
   gemini: {
