@@ -50,7 +50,7 @@ const EXTRA_FORMS: Record<DialectName, ExtraForm> = {
   },
   responses: {
     nested: new Set([ITEM]),
-    copies: new Set(['instructions', 'type', 'id', 'status', 'name', 'namespace']),
+    copies: new Set(['instructions', 'type', 'id', 'status', 'name', 'namespace', 'as_it_came']),
   },
   messages: { nested: new Set(['source']), copies: new Set() },
   gemini: {

@@ -28,7 +28,7 @@ export const REFUSAL_RULES: readonly RefusalRule[] = [
   },
   {
     message: /is of the type '\w+', which only the provider can read that has it/,
-    count: 76,
+    count: 68,
     reason:
       'It stands for messages that nobody else can read, is what a client’s own tool of that provider answered, or tools that are offered, or changed, midway.',
   },

@@ -1,4 +1,3 @@
-import { appendAll } from '../../conversation/append-all.ts';
 import type { Conversation, Message, Part, ToolResultPart } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
@@ -31,11 +30,19 @@ export interface EncodedContents {
 interface Turn {
   role: 'user' | 'model';
   /** Results stand before everything else that follows a model turn, in the order of their calls. */
-  results: { ordinal: number; part: JsonObject }[];
+  results: Result[];
   parts: JsonObject[];
   /** The user said something, rather than only a tool: the model's current turn begins after it. */
   prompt: boolean;
   rest: JsonObject;
+}
+
+/** `beside`: media that the model takes behind the results alone. */
+interface Result {
+  ordinal: number;
+  name: string;
+  part: JsonObject;
+  beside: JsonObject[];
 }
 
 interface Call {
@@ -226,15 +233,16 @@ class ContentsEncoder {
       if (part.type === 'file') this.#dropFileName(part, pathOf(inner));
     }
     const given = this.#traits.callIds && isGivenToolCallId(result.callId);
+    const calledName = this.#conversation.dialect === 'gemini' ? name : legalFunctionName(name);
     const { functionResponse, beside } = encodeToolResult(result, {
       id: given ? result.callId : undefined,
-      name: this.#conversation.dialect === 'gemini' ? name : legalFunctionName(name),
+      name: calledName,
       mediaInside: this.#conversation.dialect === 'gemini' ? 'caller' : this.#traits.mediaInToolResults,
       pathOf,
     });
     const ordinal = call?.ordinal ?? Number.POSITIVE_INFINITY;
-    turn.results.push({ ordinal, part: overlay({ functionResponse }, ownFields(result.extra)) });
-    appendAll(turn.parts, beside);
+    const part = overlay({ functionResponse }, ownFields(result.extra));
+    turn.results.push({ ordinal, name: calledName, part, beside });
   }
 
   #turn(role: Turn['role'], message: Message): Turn {
@@ -265,7 +273,13 @@ function isEmptyText(wire: JsonObject): boolean {
 
 function writeTurn({ role, results, parts, rest }: Turn): JsonObject {
   const ordered = results.toSorted((a, b) => a.ordinal - b.ordinal);
-  return { role, parts: [...ordered.map(({ part }) => part), ...parts], ...rest };
+  const media = ordered.flatMap(({ name, beside }, index): JsonObject[] => {
+    if (beside.length === 0) return [];
+    // Several calls may be of one tool.
+    const place = ordered.length > 1 ? ` (result ${index + 1} of ${ordered.length})` : '';
+    return [{ text: `Returned by the tool call ${name}${place}:` }, ...beside];
+  });
+  return { role, parts: [...ordered.map(({ part }) => part), ...media, ...parts], ...rest };
 }
 
 function prependToUser(turns: Turn[], parts: JsonObject[]): void {

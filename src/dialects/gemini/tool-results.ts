@@ -8,9 +8,12 @@ import { defined, extraOf, messageIn, messagesIn, parseObject, readMessage } fro
 /** What `functionResponse.parts` takes (Gemini API docs, "Multimodal function responses"): inline, of these types. */
 const MEDIA_IN_RESULTS = new Set(['image/png', 'image/jpeg', 'image/webp', 'application/pdf', 'text/plain']);
 
+/** What a result says that is nothing but media which stand elsewhere. */
+const MEDIA_FOLLOW = 'What this tool returned follows behind the results.';
+
 export interface EncodedToolResult {
   functionResponse: JsonObject;
-  /** Media that the model does not take inside a result: parts to stand after it. */
+  /** Media that the model does not take inside a result: parts to stand after all of them, with a word about where they are from. */
   beside: JsonObject[];
 }
 
@@ -41,6 +44,7 @@ export function encodeToolResult(
       (fits ? inside : beside).push(media);
     }
   }
+  if (texts.length === 0 && beside.length > 0) texts.push(MEDIA_FOLLOW);
   const functionResponse = defined({
     id,
     name,

@@ -17,10 +17,11 @@ import { expectKind, omitKeys, optionalField, pathOf, requireField, unknownWord 
 import { toolEntries } from './additional-tools.ts';
 import { isCarried, readEncryptedContent } from './carried-items.ts';
 import { type ContentPart, decodeContent } from './decode-content.ts';
-import { ITEM, ownFields, responsesExtra } from './extra.ts';
+import { AS_IT_CAME, ITEM, ownFields, responsesExtra } from './extra.ts';
 import { withoutOwnId } from './ids.ts';
 import type { Namespaces } from './namespaces.ts';
 import { piecesText, reasoningExtra } from './reasoning-text.ts';
+import { answeredSearches, foundText, SEARCH_TOOL } from './tool-search.ts';
 import { isWord } from './words.ts';
 
 /** Requests that name earlier items another way may come without any of their own. */
@@ -51,8 +52,9 @@ export function decodeInput(body: JsonObject, namespaces: Namespaces): Message[]
   const mayLack = INSTEAD_OF_INPUT.some((key) => body[key] !== undefined && body[key] !== null);
   if (mayLack && (input === undefined || input === null)) return messages;
   const adding = new Set(toolEntries(body).map((entry) => entry.item));
-  const decoder = new ItemDecoder(messages, namespaces, adding);
-  for (const [index, item] of expectKind(input, 'array', 'input').entries()) {
+  const items = expectKind(input, 'array', 'input');
+  const decoder = new ItemDecoder(messages, namespaces, adding, answeredSearches(items));
+  for (const [index, item] of items.entries()) {
     decoder.decode(item, pathOf('input', index));
   }
   return messages;
@@ -72,6 +74,8 @@ class ItemDecoder {
   readonly #namespaces: Namespaces;
   /** Items that add tools which are among the conversation's, too. */
   readonly #adding: ReadonlySet<JsonObject | undefined>;
+  /** The ids of searches for tools that the client made and answered. */
+  readonly #searches: ReadonlySet<string>;
   readonly #carried = new CarriedIdReader();
   readonly #toolNames = new Map<string, string>();
   /** The turn of the assistant that is not over yet. */
@@ -79,7 +83,13 @@ class ItemDecoder {
   /** What proves the reasoning of that turn: a client that sent it both ways is not taken twice at its word. */
   #proofs = new Set<string>();
 
-  constructor(messages: Message[], namespaces: Namespaces, adding: ReadonlySet<JsonObject | undefined>) {
+  constructor(
+    messages: Message[],
+    namespaces: Namespaces,
+    adding: ReadonlySet<JsonObject | undefined>,
+    searches: ReadonlySet<string>,
+  ) {
+    this.#searches = searches;
     this.#messages = messages;
     this.#namespaces = namespaces;
     this.#adding = adding;
@@ -109,6 +119,14 @@ class ItemDecoder {
         break;
       case 'item_reference':
         throw unresolvedReference(item, at);
+      case 'tool_search_call':
+        if (this.#isAnsweredSearch(item)) this.#decodeSearch(item, at);
+        else this.#sayOwn(item, at);
+        break;
+      case 'tool_search_output':
+        if (this.#isAnsweredSearch(item)) this.#decodeFound(item, at);
+        else this.#sayOwn(item, at);
+        break;
       default:
         this.#sayOwn(item, at);
         break;
@@ -177,6 +195,40 @@ class ItemDecoder {
     this.#toolNames.set(id, call.name);
     this.#restore(carried?.reasoning ?? []);
     this.#say([placed(call, at)]);
+  }
+
+  #isAnsweredSearch({ call_id: id, execution }: JsonObject): boolean {
+    return execution !== 'server' && typeof id === 'string' && this.#searches.has(id);
+  }
+
+  #decodeSearch(item: JsonObject, at: string): void {
+    const { id, carried } = this.#carried.read(String(item['call_id']));
+    const { arguments: said } = item;
+    const call: ToolCallPart = {
+      type: 'tool_call',
+      id,
+      kind: 'function',
+      name: SEARCH_TOOL,
+      arguments: typeof said === 'string' ? said : JSON.stringify(said ?? {}),
+      extra: { dialect: 'responses', fields: { [AS_IT_CAME]: withoutOwnId({ ...item, call_id: id }) } },
+    };
+    if (carried?.signature) call.signature = carried.signature;
+    this.#toolNames.set(id, SEARCH_TOOL);
+    this.#restore(carried?.reasoning ?? []);
+    this.#say([placed(call, at)]);
+  }
+
+  #decodeFound(item: JsonObject, at: string): void {
+    const { id: callId } = this.#carried.read(String(item['call_id']));
+    const tools = optionalField(item, 'tools', 'array', at) ?? [];
+    const result: ToolResultPart = {
+      type: 'tool_result',
+      callId,
+      name: SEARCH_TOOL,
+      parts: [{ type: 'text', text: foundText(tools, this.#namespaces) }],
+      extra: { dialect: 'responses', fields: { [AS_IT_CAME]: withoutOwnId({ ...item, call_id: callId }) } },
+    };
+    this.#add({ role: 'tool', parts: [placed(result, at)] });
   }
 
   #decodeResult(item: JsonObject, at: string): void {

@@ -7,7 +7,7 @@ import type {
   ToolCallPart,
   ToolResultPart,
 } from '../../conversation/conversation.ts';
-import type { JsonObject } from '../../conversation/json.ts';
+import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { partField, participantField } from '../caller-words.ts';
 import { refusedContent } from '../chat/encode-content.ts';
 import { calledName } from '../chat/tool-names.ts';
@@ -16,7 +16,7 @@ import { placeOf } from '../places.ts';
 import { isEmptyInstruction } from '../shown-messages.ts';
 import type { UnknownPart } from '../unknown-parts.ts';
 import { encodeInputContent, encodeOutputPart, plainText } from './encode-content.ts';
-import { ITEM, ownFields, ownObject, partFields } from './extra.ts';
+import { AS_IT_CAME, ITEM, ownFields, ownObject, partFields } from './extra.ts';
 import type { ResponsesTarget } from './target.ts';
 import { isWord } from './words.ts';
 
@@ -137,6 +137,11 @@ class ItemWriter {
   }
 
   #addCall(call: ToolCallPart): void {
+    const { [AS_IT_CAME]: asItCame } = ownFields(call.extra);
+    if (isObject(asItCame)) {
+      this.input.push(asItCame);
+      return;
+    }
     const { id: call_id } = call;
     const name = calledName(this.#target, call.name);
     this.#target.dropCacheHint(call.cacheHint, placeOf(call));
@@ -150,6 +155,11 @@ class ItemWriter {
   }
 
   #addResult(result: ToolResultPart): void {
+    const { [AS_IT_CAME]: asItCame } = ownFields(result.extra);
+    if (isObject(asItCame)) {
+      this.input.push(asItCame);
+      return;
+    }
     const target = this.#target;
     // The dialect has no word for it; tools say in their text that they failed.
     if (result.isError) target.drop(partField(target.conversation, result, 'failedResult'));

@@ -31,6 +31,9 @@ export const ITEM = 'item';
 /** The key, among a tool's own fields, of the namespace that it stands in. */
 export const NAMESPACE = 'namespace';
 
+/** The key, among a part's own fields, of the item that it stands for, where that has no words of a call or a result. */
+export const AS_IT_CAME = 'as_it_came';
+
 /** The own fields of a part without those of the item around it. */
 export function partFields(extra: Extra | undefined): JsonObject {
   const { [ITEM]: _, ...fields } = ownFields(extra);

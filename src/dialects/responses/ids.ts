@@ -16,6 +16,7 @@ const PREFIXES = {
   reasoning: 'rs',
   function_call: 'fc',
   custom_tool_call: 'ctc',
+  tool_search_call: 'tsc',
   image: 'ig',
 };
 

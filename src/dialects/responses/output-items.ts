@@ -1,5 +1,5 @@
 import type { ReasoningPart, RefusalPart, TextPart, ToolCallPart } from '../../conversation/conversation.ts';
-import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import { type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import { writeEncryptedContent, writeTextSignature } from './carried-items.ts';
 import { encodeOutputPart } from './encode-content.ts';
 import { argumentsOf, reasoningItem } from './encode-items.ts';
@@ -194,6 +194,26 @@ export class CallItem extends OutputItem {
     const { status = judged } = ownObject(call.extra, ITEM);
     const said = this.#isCustom ? { input: call.arguments } : { arguments: argumentsOf(call) };
     this.finish({ ...this.#fields, status, ...said });
+  }
+}
+
+/** A search for tools that the client makes, which is called as a function elsewhere. Its arguments are an object, and come whole. */
+export class SearchItem extends OutputItem {
+  readonly #fields: JsonObject;
+
+  constructor(emit: Emit, place: Place, callId: string) {
+    const fields = { id: place.id, type: 'tool_search_call', call_id: callId, execution: 'client' };
+    super(emit, place, { ...fields, status: 'in_progress', arguments: {} });
+    this.#fields = fields;
+  }
+
+  delta(): void {}
+
+  end(): void {}
+
+  seal(call: ToolCallPart, status: 'completed' | 'incomplete'): void {
+    const text = argumentsOf(call);
+    this.finish({ ...this.#fields, status, arguments: tryParseJson(text) ?? text });
   }
 }
 

@@ -28,10 +28,12 @@ import {
   type OutputItem,
   type Place,
   ReasoningItem,
+  SearchItem,
   signatureItem,
   WholeItem,
 } from './output-items.ts';
 import { responseObject } from './response-object.ts';
+import { offersSearch, SEARCH_TOOL } from './tool-search.ts';
 import { encodeUsage } from './usage.ts';
 
 type PartEvent = Extract<CompletionEvent, { type: 'part_start' | 'part_delta' | 'part_end' }>;
@@ -44,7 +46,7 @@ type OpenPart =
 
 interface OpenCall {
   part: ToolCallPart;
-  item: CallItem;
+  item: CallItem | SearchItem;
 }
 
 /**
@@ -71,6 +73,8 @@ export class ResponseWriter {
   #finish: FinishReason | undefined;
   #usage: Usage | undefined;
   readonly #namespaces: Namespaces;
+  /** The client searches for tools itself: a call of the function that stands for it is an item of its own. */
+  readonly #hasSearch: boolean;
   readonly #dropped: string[];
   #over = false;
   /** The whole response, once it is complete (or ended before it was). */
@@ -81,6 +85,7 @@ export class ResponseWriter {
     this.#dropped = dropped;
     this.#request = request;
     this.#namespaces = new Namespaces(allTools(request));
+    this.#hasSearch = offersSearch(request);
   }
 
   push(event: CompletionEvent): JsonObject[] {
@@ -214,6 +219,11 @@ export class ResponseWriter {
     // This dialect's own signatures stand in items of its own.
     const { signature, ...unsigned } = value;
     const callId = this.#callIds.write(signature?.dialect === 'responses' ? unsigned : value);
+    if (this.#hasSearch && value.name === SEARCH_TOOL) {
+      const search = this.#add('tool_search_call', part, (emit, at) => new SearchItem(emit, at, callId));
+      this.#open(index, { kind: 'call', part, item: search }, value.arguments);
+      return;
+    }
     const kind = value.kind === 'custom' ? 'custom_tool_call' : 'function_call';
     const item = this.#add(kind, part, (emit, place) => new CallItem(emit, place, part, callId));
     this.#open(index, { kind: 'call', part, item }, value.arguments);

@@ -9,6 +9,7 @@ import { toolEntries } from './additional-tools.ts';
 import { extraOf, NAMESPACE, ownFields, responsesExtra } from './extra.ts';
 import { innerTools, isNamespace, keyOf, type Namespaces } from './namespaces.ts';
 import type { ResponsesTarget } from './target.ts';
+import { isClientSearch, offersSearch, searchFunction } from './tool-search.ts';
 
 type FunctionTool = Extract<Tool, { type: 'function' }>;
 type CustomTool = Extract<Tool, { type: 'custom' }>;
@@ -21,7 +22,9 @@ type CustomTool = Extract<Tool, { type: 'custom' }>;
 export function decodeTools(body: JsonObject, namespaces: Namespaces): Tool[] {
   optionalField(body, 'tools', 'array', '');
   const namespaced = new Set<string>();
+  const hasSearch = offersSearch(body);
   return toolEntries(body).flatMap(({ value, path, item }): Tool[] => {
+    if (hasSearch && isClientSearch(value)) return [placed(searchFunction(value), path)];
     const tools = decodeTool(expectKind(value, 'object', path), path, namespaces, namespaced);
     return item ? tools.map((tool) => saidTwice(placed(tool, path))) : tools;
   });

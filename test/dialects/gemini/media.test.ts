@@ -115,6 +115,7 @@ describe('media in a tool’s result', () => {
     const contents = contentsFor(answered({ type: 'image', source: png }), 'gemini-2.5-pro');
     assert.deepEqual(at(contents, 2, 'parts'), [
       { functionResponse: { name: 'f', response: { output: 'seen' } } },
+      { text: 'Returned by the tool call f:' },
       blob,
     ]);
   });
@@ -126,6 +127,7 @@ describe('media in a tool’s result', () => {
     );
     assert.deepEqual(at(contents, 2, 'parts'), [
       { functionResponse: { id: 'c', name: 'f', response: { output: 'seen' } } },
+      { text: 'Returned by the tool call f:' },
       { inlineData: { mimeType: 'video/mp4', data: 'AA==' } },
       { fileData: { mimeType: 'image/png', fileUri: 'https://example.com/a.png' } },
     ]);

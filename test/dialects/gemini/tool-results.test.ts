@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Message } from '../../../src/conversation/conversation.ts';
 import type { JsonObject } from '../../../src/conversation/json.ts';
+import { gemini } from '../../../src/dialects/gemini/index.ts';
 import { decodeToolResult, encodeToolResult } from '../../../src/dialects/gemini/tool-results.ts';
+import { assistant, call, conversation, result, user } from '../messages/conversations.ts';
 
 function encode(text: string, isError?: boolean): unknown {
   const { functionResponse } = encodeToolResult(
@@ -68,4 +71,48 @@ test('a result that is nothing but media says no words', () => {
     parts.map(({ type }) => type),
     ['image'],
   );
+});
+
+describe('media of several results', () => {
+  const picture = (base64: string) =>
+    ({ type: 'image', source: { kind: 'data', mediaType: 'image/png', base64 } }) as const;
+  const results: Message[] = ['b', 'a'].map((callId) => ({
+    role: 'tool',
+    parts: [{ type: 'tool_result', callId, parts: [picture(callId === 'a' ? 'AAAA' : 'BBBB')] }],
+  }));
+  const asked = conversation({
+    messages: [
+      user('Look'),
+      assistant(call('a', '{"at":1}'), call('b', '{"at":2}'), call('c', '{}', 'clock')),
+      ...results,
+      result('c', 'noon'),
+      user('Well?'),
+    ],
+  });
+  const image = (data: string) => ({ inlineData: { mimeType: 'image/png', data } });
+  const partsOf = (model: string) => {
+    const { contents } = gemini.encodeRequest(asked, model, 'vendor').body;
+    return (contents as { parts: JsonObject[] }[])[2]?.parts;
+  };
+
+  test('that Gemini 2.5 takes behind all of them say which call they are of', () => {
+    const follows = { output: 'What this tool returned follows behind the results.' };
+    const look = { functionResponse: { name: 'look', response: follows } };
+    assert.deepEqual(partsOf('gemini-2.5-flash'), [
+      look,
+      look,
+      { functionResponse: { name: 'clock', response: { output: 'noon' } } },
+      { text: 'Returned by the tool call look (result 1 of 3):' },
+      image('AAAA'),
+      { text: 'Returned by the tool call look (result 2 of 3):' },
+      image('BBBB'),
+      { text: 'Well?' },
+    ]);
+  });
+
+  test('stand in their results at Gemini 3', () => {
+    const [first, second] = partsOf('gemini-3-pro-preview') ?? [];
+    assert.partialDeepStrictEqual(first, { functionResponse: { parts: [image('AAAA')] } });
+    assert.partialDeepStrictEqual(second, { functionResponse: { parts: [image('BBBB')] } });
+  });
 });

@@ -100,7 +100,8 @@ function thinking(model: string): MessageCreateParamsNonStreaming['thinking'] {
 }
 
 function objectSchema(schema: Record<string, unknown> = {}): Tool.InputSchema {
-  return { properties: {}, ...schema, type: 'object' };
+  // As MCP servers say that a tool takes no arguments.
+  return { ...schema, type: 'object' };
 }
 
 function writeChoice({ choice = 'auto', singleCall }: Question): ToolChoice {
