@@ -1,8 +1,11 @@
 import type { ProviderDeclaration } from '../src/upstream/provider.ts';
 
+/** Models that think, unless they are of the time before that (mistral-small-2506). */
+const THINKS = /^(magistral|mistral-(small|medium)(?!-2[0-5]))|^mistral-(medium-3-5|large-[4-9])/;
+
 /**
- * Every field that the API does not know is a 422 (`extra_forbidden`), at the top and in messages. Its own reasoning comes and
- * goes as `thinking` parts of the content.
+ * Every field that the API does not know is a 422 (`extra_forbidden`), at the top and in messages. What its
+ * models think comes and goes as `thinking` parts of the content.
  *
  * Sources: Mistral API reference (chat completions, embeddings), "Chat with Audio" and the request types of its official client (`AudioChunk`);
  * mistralai/platform-docs-public#7, editor-code-assistant/eca#231, charmbracelet/crush#1590 and Gage-Technologies/mistral-go#2 (what
@@ -50,7 +53,7 @@ export default {
     instructions: 'system',
     strictTurns: 'every_model',
     toolCallIds: 'nine_alphanumerics',
-    reasoning: 'none',
+    reasoning: (model) => (THINKS.test(model) ? 'thinking' : 'none'),
     messageDrops: ['name', 'refusal', 'annotations', 'audio', 'function_call'],
     audio: 'base64',
     files: 'document_url',

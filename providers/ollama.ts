@@ -17,7 +17,7 @@ function effortOf(effort: unknown) {
  * There only when it is configured: `ollama: {}` for this machine, `baseUrl: https://ollama.com/v1` and a key for its cloud.
  *
  * Sources: Ollama, "OpenAI compatibility" (supported request fields; what is not listed is not read); ollama/ollama#17141 (efforts in
- * both fields: high, medium, low, max and none, anything else is a 400).
+ * both fields: high, medium, low, max and none, anything else is a 400); its source, `openai/openai.go` (`reasoning` of a message is read).
  */
 export default {
   name: 'ollama',
@@ -46,6 +46,7 @@ export default {
       user: 'drop',
     },
     instructions: 'system',
+    reasoning: 'reasoning',
     thinkTags: true,
   },
   // Ollama, "OpenAI compatibility": `/v1/completions`.

@@ -27,7 +27,8 @@ export class MessageRules {
     const { instructions, toolCallIds, reasoning, audio, files, messageDrops = [] } = quirks;
     const steps: [Step, readonly string[]][] = [];
     if (instructions) steps.push([asSystem, ['developer']]);
-    if (reasoning) steps.push([moveReasoning(reasoning), REASONING]);
+    // Where details go back, all three names are taken.
+    if (reasoning && reasoning !== 'reasoning_details') steps.push([moveReasoning(reasoning), REASONING]);
     if (toolCallIds) steps.push([withLegalIds, ['tool_calls', 'tool_call_id']]);
     if (audio) steps.push([withBareAudio, ['input_audio']]);
     if (files) steps.push([withFiles(files), ['file']]);
@@ -90,9 +91,17 @@ function moveReasoning(wanted: NonNullable<MessageQuirks['reasoning']>): Step {
     for (const key of lost) {
       if (source === undefined || key === 'reasoning_details') drop(`messages[].${key}`);
     }
+    if (field === 'thinking' && source !== undefined)
+      return asThinking(omitKeys(message, new Set<string>(REASONING)), message[source]);
     const kept = Object.entries(omitKeys(message, new Set<string>(others)));
     return Object.fromEntries(kept.map(([key, value]) => [key === source ? field : key, value]));
   };
+}
+
+/** Before what was said, in a part of its own. */
+function asThinking(message: JsonObject, text: JsonValue | undefined): JsonObject {
+  const thinking: JsonObject = { type: 'thinking', thinking: [{ type: 'text', text: text ?? '' }] };
+  return { ...message, content: [thinking, ...contentParts(message['content'])] };
 }
 
 function textField(message: JsonObject, field: ReasoningField): string | undefined {

@@ -94,4 +94,5 @@ export interface MessageQuirks {
   strictTurns?: 'every_model' | 'mistrals';
 }
 
-export type ReasoningField = 'reasoning' | 'reasoning_content' | 'none';
+/** `thinking`: a part of the content (Mistral); `reasoning_details`: as they came, with their text in `reasoning` (OpenRouter). */
+export type ReasoningField = 'reasoning' | 'reasoning_content' | 'reasoning_details' | 'thinking' | 'none';

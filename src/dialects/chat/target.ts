@@ -5,10 +5,11 @@ import type { ModelNames } from '../model-names.ts';
 import { encodeCacheHint } from './cache-hints.ts';
 import type { FileForm } from './file-parts.ts';
 import { COMPATIBLE, type ModelTraits, modelTraits } from './model-traits.ts';
+import type { ReasoningField } from './quirks.ts';
 
 export interface TargetOptions {
-  /** The provider wants its readable reasoning back, whatever dialect the caller speaks. */
-  replaysReasoning?: boolean;
+  /** Where the provider wants its reasoning back, whatever dialect the caller speaks. */
+  reasoning?: ReasoningField | undefined;
   /** It demands what was thought back, also by another model: the texts of it, without their proofs. */
   demandsReasoning?: boolean;
   /** It knows no tools that take free text: functions stand for them. */
@@ -25,7 +26,7 @@ export interface TargetOptions {
 export class Target {
   readonly conversation: Conversation;
   readonly traits: ModelTraits;
-  readonly replaysReasoning: boolean;
+  readonly reasoning: ReasoningField;
   readonly demandsReasoning: boolean;
   readonly emulatesCustomTools: boolean;
   readonly narrowsTools: boolean;
@@ -38,7 +39,7 @@ export class Target {
     model: string,
     names: ModelNames,
     {
-      replaysReasoning = false,
+      reasoning = 'none',
       demandsReasoning = false,
       emulatesCustomTools = false,
       narrowsTools = false,
@@ -47,7 +48,7 @@ export class Target {
     }: TargetOptions = {},
   ) {
     this.conversation = conversation;
-    this.replaysReasoning = replaysReasoning;
+    this.reasoning = reasoning;
     this.demandsReasoning = demandsReasoning;
     this.emulatesCustomTools = emulatesCustomTools;
     this.narrowsTools = narrowsTools;
@@ -56,6 +57,11 @@ export class Target {
     const isPassedOn = names === 'anyone' && conversation.dialect === 'chat';
     this.traits = isPassedOn ? COMPATIBLE : modelTraits(model, names);
     this.showsReasoning = showsReasoning ?? this.traits.reasoning === 'unknown';
+  }
+
+  /** The provider wants its readable reasoning back. */
+  get replaysReasoning(): boolean {
+    return this.reasoning !== 'none';
   }
 
   /** Whether the caller speaks this dialect too, so that what it said can be said in its own words. */

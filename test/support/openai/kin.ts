@@ -173,15 +173,38 @@ const mistral: Kin = {
   ],
   names: { random_seed: 'seed', max_tokens: 'max_completion_tokens' },
   own: ['prompt_mode', 'safe_prompt', 'reasoning_effort'],
+  dressWhole: (body) => editMessages(body, 'message', withThinkingParts),
   // Recorded: the chunk with the finish reason has the usage.
   dress: (stream, answer) =>
-    editChunks(stream, (chunk) => {
+    editChunks(stream, (said) => {
+      const chunk = editMessages(said, 'delta', withThinkingParts);
       const finished = objectsOf(chunk['choices']).some(
         ({ finish_reason: reason }) => typeof reason === 'string',
       );
       return finished ? { ...chunk, usage: writeUsage(answer.usage) } : chunk;
     }),
 };
+
+/** Recorded: what was thought is a part of the content. */
+function withThinkingParts({ reasoning_content: thought, content, ...message }: JsonObject): JsonObject {
+  if (typeof thought !== 'string') return content === undefined ? message : { ...message, content };
+  const thinking = { type: 'thinking', thinking: [{ type: 'text', text: thought }] };
+  const text = typeof content === 'string' && content !== '' ? [{ type: 'text', text: content }] : [];
+  return { ...message, content: [thinking, ...text] };
+}
+
+/** Changes what each choice says. */
+function editMessages(
+  body: JsonObject,
+  key: 'message' | 'delta',
+  edit: (message: JsonObject) => JsonObject,
+): JsonObject {
+  const choices = objectsOf(body['choices']).map((choice) => {
+    const message = choice[key];
+    return isObject(message) ? { ...choice, [key]: edit(message) } : choice;
+  });
+  return { ...body, choices };
+}
 
 /** Who may speak behind whom: mistral-common, `MistralRequestValidator`, which its API and vLLM (so NIM, too) check with. */
 const MISTRAL_FOLLOWERS: Record<string, string[]> = {
@@ -481,12 +504,49 @@ const zai: Kin = {
 const refusesNothing = () => [];
 const unknownField = (path: (string | number)[]) => openAiError(400, `unknown field ${path.join('.')}`);
 
-/** Levels the providers behind it itself: it takes what OpenAI takes, and says reasoning in a field of its own. */
+/**
+ * Recorded: what was thought comes as text and in details, and each call's signature of Gemini in a detail with the call's id, whose letters
+ * are turned around here.
+ */
+function withDetails(message: JsonObject): JsonObject {
+  const { reasoning: text } = message;
+  const format = 'google-gemini-v1';
+  const details: JsonObject[] = [
+    ...(typeof text === 'string' ? [{ type: 'reasoning.text', text, format, index: 0 }] : []),
+    ...objectsOf(message['tool_calls']).flatMap(({ id }) =>
+      typeof id === 'string'
+        ? [{ type: 'reasoning.encrypted', data: signatureOf(id), id, format, index: 0 }]
+        : [],
+    ),
+  ];
+  return details.length === 0 ? message : { ...message, reasoning_details: details };
+}
+
+function signatureOf(id: string): string {
+  return [...id].reverse().join('');
+}
+
+/** Gemini's refusal of a call without its signature, which comes through (microsoft/vscode-copilot-chat#2649). */
+function refuseUnsignedCalls(body: JsonObject): Refusal | undefined {
+  if (!String(body['model']).startsWith('google/gemini-3')) return undefined;
+  for (const message of objectsOf(body['messages'])) {
+    const [call] = objectsOf(message['tool_calls']);
+    const details = objectsOf(message['reasoning_details']);
+    const isSigned = ({ id, data }: JsonObject) => id === call?.['id'] && data === signatureOf(String(id));
+    if (!call || details.some(isSigned)) continue;
+    return openAiError(400, 'Function call is missing a thought_signature in functionCall parts.');
+  }
+  return undefined;
+}
+
+/** Levels the providers behind it itself: it takes what OpenAI takes, and says reasoning in fields of its own. */
 const openrouter: Kin = {
   refuses: refusesNothing,
   refusal: unknownField,
-  rules: [refuseOrderOfMistrals],
+  rules: [refuseOrderOfMistrals, refuseUnsignedCalls],
   own: ['reasoning_effort', 'reasoning', 'top_k'],
+  dressWhole: (body) => editMessages(body, 'message', withDetails),
+  dress: (stream) => editChunks(stream, (chunk) => editMessages(chunk, 'delta', withDetails)),
   reasoningField: 'reasoning',
 };
 
@@ -616,18 +676,19 @@ function inOpenAiWords({ names = {}, own = [] }: Kin, body: JsonObject): JsonObj
 /** Mistral's own parts, for the rest of the fake. */
 function withOpenAiParts(message: JsonObject): JsonObject {
   if (!Array.isArray(message['content'])) return message;
-  const content = objectsOf(message['content']).map((part) => {
+  const content = objectsOf(message['content']).flatMap((part): JsonObject[] => {
+    if (part['type'] === 'thinking') return [];
     const url = part['document_url'];
     // It looks addresses up itself, which OpenAI does not.
-    if (typeof url === 'string' && /^https?:/.test(url)) return { type: 'text', text: `file ${url}` };
-    if (typeof url === 'string') return { type: 'file', file: { file_data: url } };
+    if (typeof url === 'string' && /^https?:/.test(url)) return [{ type: 'text', text: `file ${url}` }];
+    if (typeof url === 'string') return [{ type: 'file', file: { file_data: url } }];
     const audio = part['input_audio'];
     if (typeof audio === 'string')
-      return { type: 'input_audio', input_audio: { data: audio, format: 'wav' } };
-    if (typeof part['file_id'] === 'string') return { type: 'file', file: { file_id: part['file_id'] } };
-    return part;
+      return [{ type: 'input_audio', input_audio: { data: audio, format: 'wav' } }];
+    if (typeof part['file_id'] === 'string') return [{ type: 'file', file: { file_id: part['file_id'] } }];
+    return [part];
   });
-  return { ...message, content };
+  return { ...message, content: content.length > 0 ? content : null };
 }
 
 function editChunks(stream: Stream, edit: (chunk: JsonObject) => JsonObject): Stream {
