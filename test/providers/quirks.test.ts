@@ -186,7 +186,10 @@ const SENT: Record<string, Expected> = {
   },
   ollama: {
     model: 'qwen3:0.6b',
-    fields: { ...LIMIT, n: undefined, logit_bias: undefined, user: undefined },
+    fields: {
+      ...{ ...LIMIT, n: undefined, logit_bias: undefined, user: undefined },
+      ...{ tool_choice: undefined, parallel_tool_calls: undefined },
+    },
     dropped: ['logit_bias', 'user'],
     assistant: { ...REPLAYED, reasoning: 'Ask the tool.' },
     names: true,
@@ -354,15 +357,10 @@ for (const [provider, model, field, value, sent] of VALUES) {
 const TWO = ['clock', 'date'].map((name) => ({ type: 'function', function: { name } }));
 const CLOCK = { type: 'function', function: { name: 'clock' } };
 const OFF = { thinking: { type: 'disabled' } };
+const REFUSED = {};
 
 /** What becomes of a tool that must be called, beside thinking that is asked for or not. */
-const FORCED: [
-  provider: string,
-  model: string,
-  said: JsonObject,
-  sent: JsonObject | 'refused',
-  told: string[],
-][] = [
+const FORCED: [provider: string, model: string, said: JsonObject, sent: object, told: string[]][] = [
   ['deepseek', 'deepseek-v4-flash', { tool_choice: 'required' }, { tool_choice: 'required', ...OFF }, []],
   ['deepseek', 'deepseek-v4-flash', { tool_choice: CLOCK }, { tool_choice: CLOCK, ...OFF }, []],
   ['deepseek', 'deepseek-v4-flash', { tool_choice: 'auto' }, { tool_choice: 'auto' }, []],
@@ -388,7 +386,7 @@ const FORCED: [
     { tool_choice: CLOCK, ...OFF },
     ['reasoning_effort'],
   ],
-  ['moonshot', 'kimi-k2.7-code', { tool_choice: 'required' }, 'refused', []],
+  ['moonshot', 'kimi-k2.7-code', { tool_choice: 'required' }, REFUSED, []],
   ['moonshot', 'kimi-k3', { tool_choice: 'required' }, { tool_choice: 'required' }, []],
   [
     'moonshot',
@@ -398,6 +396,12 @@ const FORCED: [
     [],
   ],
   ['moonshot', 'moonshot-v1-8k', { tool_choice: CLOCK }, { tool_choice: CLOCK }, []],
+  // Ollama reads no choice.
+  ['ollama', 'qwen3', { tool_choice: 'auto' }, {}, []],
+  ['ollama', 'qwen3', { tool_choice: 'none' }, { tools: undefined }, []],
+  ['ollama', 'qwen3', { tool_choice: 'required' }, {}, ['tool_choice']],
+  ['ollama', 'qwen3', { tool_choice: CLOCK }, { tools: [CLOCK] }, ['tool_choice']],
+  ['ollama', 'qwen3', { parallel_tool_calls: false }, {}, ['parallel_tool_calls']],
 ];
 
 for (const [provider, model, said, sent, told] of FORCED) {
@@ -407,11 +411,11 @@ for (const [provider, model, said, sent, told] of FORCED) {
     const { dialect } = quirked;
     const asBytes = () => rewriteRequest(quirked, Buffer.from(JSON.stringify(body)), model);
     const encoded = () => dialect.encodeRequest(dialect.decodeRequest({ model, ...body }, {}), model);
-    if (sent === 'refused') {
+    if (sent === REFUSED) {
       for (const write of [asBytes, encoded]) assert.throws(write, { param: 'tool_choice' });
       return;
     }
-    const expected = { tools: TWO, ...sent };
+    const expected = JSON.parse(JSON.stringify({ tools: TWO, ...sent }));
     const passed = asBytes();
     const { messages: _, ...fields } = JSON.parse(passed.body.toString()) as JsonObject;
     assert.deepEqual([fields, passed.dropped], [expected, told]);
@@ -714,6 +718,48 @@ test('sealed details of a client’s own make hold words alone', () => {
     'messages'
   ] as JsonObject[];
   assert.deepEqual(sent?.['reasoning_details'], [{ type: 'reasoning.text', text: 'Hm.' }]);
+});
+
+test('Ollama reads texts as one, and images that are there', () => {
+  const quirked = quirkedChat('ollama');
+  const text = (...said: string[]) => said.map((each) => ({ type: 'text', text: each }));
+  const image = (url: string) => ({
+    role: 'user',
+    content: [...text('x'), { type: 'image_url', image_url: { url } }],
+  });
+  const seen = image('data:image/png;base64,AA==');
+  const body = (...messages: JsonObject[]) => Buffer.from(JSON.stringify({ messages }));
+  const rewritten = rewriteRequest(
+    quirked,
+    body(
+      seen,
+      { role: 'tool', tool_call_id: 'a', content: text('One', 'Two') },
+      { role: 'user', content: text('x') },
+    ),
+    'qwen3',
+  );
+  assert.deepEqual(JSON.parse(rewritten.body.toString()).messages, [
+    seen,
+    { role: 'tool', tool_call_id: 'a', content: 'One\n\nTwo' },
+    { role: 'user', content: 'x' },
+  ]);
+  for (const url of ['https://example.com/a.png', 'data:image/gif;base64,AA==']) {
+    assert.throws(() => rewriteRequest(quirked, body(image(url)), 'qwen3'), {
+      kind: 'invalid_request',
+      param: 'messages[0].content[1]',
+    });
+  }
+  const asked = messagesDialect.decodeRequest(
+    {
+      model: 'm',
+      max_tokens: 9,
+      messages: [
+        { role: 'user', content: [{ type: 'image', source: { type: 'url', url: 'https://example.com/a' } }] },
+      ],
+    },
+    {},
+  );
+  assert.throws(() => quirked.dialect.encodeRequest(asked, 'qwen3'), { param: 'messages[0].content[0]' });
 });
 
 test('embeddings: Mistral has its own word for the dimensions, Cohere has none', () => {

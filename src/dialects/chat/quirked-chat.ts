@@ -91,14 +91,14 @@ export class QuirkedChat {
   }
 
   #encodeRequest(conversation: Conversation, model: string, names: ModelNames = 'vendor'): EncodedRequest {
-    const { reasoning: wanted, files } = this.#quirks;
+    const { reasoning: wanted, files, images } = this.#quirks;
     const demandsReasoning = this.#quirks.demandsReasoning?.test(model) === true;
     const reasoning = typeof wanted === 'function' ? wanted(model) : wanted;
     const { emulatesCustomTools, narrowsTools } = this;
     const showsReasoning = this.#quirks.hidesReasoning !== true;
     const options = {
       ...{ reasoning, demandsReasoning, showsReasoning },
-      ...{ emulatesCustomTools, narrowsTools, files },
+      ...{ emulatesCustomTools, narrowsTools, files, images },
     };
     const encoded = encodeRequest(conversation, model, names, options);
     const dropped = new Set(encoded.dropped);

@@ -18,6 +18,8 @@ export interface TargetOptions {
   narrowsTools?: boolean;
   /** It takes files in another form than OpenAI's, or none (`file-parts.ts`). */
   files?: FileForm | undefined;
+  /** It reads images that are in the request alone. */
+  images?: 'inline' | undefined;
   /** Its answers hold what the model thinks. Where nothing is said, those of OpenAI's models do not. */
   showsReasoning?: boolean;
 }
@@ -32,6 +34,7 @@ export class Target {
   readonly narrowsTools: boolean;
   readonly showsReasoning: boolean;
   readonly files: FileForm | undefined;
+  readonly images: 'inline' | undefined;
   readonly #dropped = new Set<string>();
 
   constructor(
@@ -45,6 +48,7 @@ export class Target {
       narrowsTools = false,
       showsReasoning,
       files,
+      images,
     }: TargetOptions = {},
   ) {
     this.conversation = conversation;
@@ -53,6 +57,7 @@ export class Target {
     this.emulatesCustomTools = emulatesCustomTools;
     this.narrowsTools = narrowsTools;
     this.files = files;
+    this.images = images;
     // A server that may be anyone's gets what callers of its dialect say, as where it passes through.
     const isPassedOn = names === 'anyone' && conversation.dialect === 'chat';
     this.traits = isPassedOn ? COMPATIBLE : modelTraits(model, names);

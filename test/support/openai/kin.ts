@@ -572,11 +572,17 @@ const openModels: Kin = {
 /** Those that document `top_k`: Together's API reference, LM Studio's "OpenAI Compatibility Endpoints", vLLM behind NIM. */
 const openSamplers: Kin = { ...openModels, own: [...(openModels.own ?? []), 'top_k'] };
 
-/** Of efforts it takes its own (ollama/ollama#17141). */
+/** Of efforts it takes its own (ollama/ollama#17141); of images those that are there; a choice of tools it does not read (its `openai/openai.go`). */
 const ollama: Kin = {
   ...openModels,
   rules: [
     refuseRole('developer'),
+    (body) => {
+      const parts = objectsOf(body['messages']).flatMap(({ content }) => objectsOf(content));
+      const images = parts.flatMap(({ image_url: image }) => (isObject(image) ? [String(image['url'])] : []));
+      const isRead = (url: string) => /^data:(image\/(jpeg|jpg|png|webp))?;base64,/.test(url);
+      return images.every(isRead) ? undefined : openAiError(400, 'invalid image input');
+    },
     ({ reasoning, reasoning_effort: said }) => {
       const effort = isObject(reasoning) ? reasoning['effort'] : said;
       if (effort === undefined || OLLAMA_EFFORTS.includes(effort)) return undefined;
@@ -586,7 +592,7 @@ const ollama: Kin = {
       );
     },
   ],
-  own: [...(openModels.own ?? []), 'reasoning'],
+  own: [...(openModels.own ?? []), 'reasoning', 'tool_choice', 'parallel_tool_calls'],
 };
 
 const OLLAMA_EFFORTS: unknown[] = ['high', 'medium', 'low', 'max', 'none'];
