@@ -1,7 +1,22 @@
 import type { ProviderDeclaration } from '../src/upstream/provider.ts';
 
-/** Models that think, unless they are of the time before that (mistral-small-2506). */
-const THINKS = /^(magistral|mistral-(small|medium)(?!-2[0-5]))|^mistral-(medium-3-5|large-[4-9])/;
+/** Models that think: Small from 4 (2603), Medium from 3.5, Large from 4. */
+const THINKS = /^(magistral|mistral-large-[4-9]|mistral-(small|medium)-(latest|2[6-9]|3-[5-9]|[4-9]))/;
+
+/** What of OpenAI's words stands for one of Large 4's. */
+const LEVELS = new Map<unknown, string>([
+  ['minimal', 'low'],
+  ['xhigh', 'high'],
+  ['max', 'high'],
+]);
+
+/** Large 4 has three levels, the others two: docs.mistral.ai, "Reasoning". */
+function effortOf(effort: unknown, model: string) {
+  if (effort === 'none' || effort === 'high') return 'keep';
+  const isLeveled = /^mistral-large-4/.test(model);
+  const fitted = isLeveled ? LEVELS.get(effort) : effort === 'minimal' ? 'none' : 'high';
+  return fitted === undefined ? 'keep' : { fitted, instead: { reasoning_effort: fitted } };
+}
 
 /**
  * Every field that the API does not know is a 422 (`extra_forbidden`), at the top and in messages. What its
@@ -25,12 +40,7 @@ export default {
       max_completion_tokens: { as: 'max_tokens' },
       seed: { as: 'random_seed' },
       tool_choice: (choice) => (choice === 'required' ? { tool_choice: 'any' } : 'keep'),
-      // Two efforts: docs.mistral.ai, "Reasoning: Adjustable".
-      reasoning_effort: (effort) => {
-        if (effort === 'none' || effort === 'high') return 'keep';
-        const fitted = effort === 'minimal' ? 'none' : 'high';
-        return { fitted, instead: { reasoning_effort: fitted } };
-      },
+      reasoning_effort: effortOf,
       // Usage stands in the last chunk of every stream.
       stream_options: 'omit',
       modalities: (kinds) => (String(kinds) === 'text' ? 'omit' : 'refuse'),

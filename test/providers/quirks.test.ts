@@ -437,6 +437,11 @@ const EFFORTS: [provider: string, model: string, told: Record<string, string | u
     'magistral-medium',
     { none: undefined, minimal: 'none', low: 'high', high: undefined, xhigh: 'high' },
   ],
+  [
+    'mistral',
+    'mistral-large-4-0',
+    { none: undefined, minimal: 'low', low: undefined, medium: undefined, high: undefined, max: 'high' },
+  ],
   ['alibaba', 'qwen-plus', { none: undefined, low: 'enabled', high: undefined, max: 'enabled' }],
   ['moonshot', 'kimi-k2.6', { none: undefined, low: 'enabled', high: undefined }],
   ['moonshot', 'kimi-k3', { minimal: 'low', low: undefined, medium: 'high', high: undefined, xhigh: 'max' }],

@@ -173,6 +173,7 @@ function joinChunks(chunks: readonly ChatCompletionChunk[]): ChatCompletion {
   const reasoned: Reasoned = {};
   const calls: { id: string; type: 'function'; function: { name: string; arguments: string } }[] = [];
   let thoughts = '';
+  const details: unknown[] = [];
   let finish: ChatCompletion.Choice['finish_reason'] | undefined;
   let usage: CompletionUsage | undefined;
   for (const chunk of chunks) {
@@ -185,7 +186,7 @@ function joinChunks(chunks: readonly ChatCompletionChunk[]): ChatCompletion {
       const [text, thought] = splitContent(delta.content);
       message.content += text;
       thoughts += thought;
-      if (delta.reasoning_details) (reasoned.reasoning_details ??= []).push(...delta.reasoning_details);
+      for (const detail of delta.reasoning_details ?? []) details.push(detail);
       for (const field of ['reasoning_content', 'reasoning'] as const) {
         if (delta[field] !== undefined) reasoned[field] = (reasoned[field] ?? '') + delta[field];
       }
@@ -214,6 +215,7 @@ function joinChunks(chunks: readonly ChatCompletionChunk[]): ChatCompletion {
         message: {
           ...message,
           ...reasoned,
+          ...(details.length > 0 ? { reasoning_details: details } : {}),
           content: wholeContent(content, thoughts, calls.length > 0),
           ...(calls.length > 0 ? { tool_calls: calls } : {}),
         },

@@ -154,7 +154,8 @@ const mistral: Kin = {
     },
     (body) => {
       const effort = body['reasoning_effort'];
-      if (effort === undefined || effort === 'none' || effort === 'high') return undefined;
+      const levels = /^mistral-large-4/.test(String(body['model'])) ? ['low', 'medium'] : [];
+      if ([undefined, 'none', 'high', ...levels].includes(effort as string)) return undefined;
       return mistralError([
         { type: 'enum', loc: ['body', 'reasoning_effort'], msg: "Input should be 'none' or 'high'" },
       ]);
