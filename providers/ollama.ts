@@ -49,7 +49,7 @@ export default {
           : { fitted: level, instead: { reasoning: { ...reasoning, effort: level } } };
       },
       // Not read: a tool that must be called is offered alone, and none where none may be.
-      tool_choice: (choice) => (choice === 'auto' || choice === 'none' ? 'omit' : 'drop'),
+      tool_choice: (choice) => (choice === 'auto' || choice === 'none' ? 'keep' : 'drop'),
       tools: (tools, _model, beside) => {
         const choice = beside('tool_choice');
         if (choice === 'none') return 'omit';
@@ -57,7 +57,7 @@ export default {
         if (name === undefined || !Array.isArray(tools)) return 'keep';
         return { tools: tools.filter((tool) => nameOf(tool) === name) };
       },
-      parallel_tool_calls: (isParallel) => (isParallel === false ? 'drop' : 'omit'),
+      parallel_tool_calls: (isParallel) => (isParallel === false ? 'drop' : 'keep'),
       n: (n) => (n === 1 ? 'omit' : 'refuse'),
       logit_bias: 'drop',
       top_k: 'drop',

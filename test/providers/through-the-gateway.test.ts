@@ -97,6 +97,7 @@ const DROPPED: Partial<Record<KinName, string[]>> = {
   groq: ['logit_bias', 'messages[].name'],
   cerebras: ['logit_bias', 'presence_penalty'],
   cohere: ['logit_bias', 'reasoning_effort=high'],
+  deepseek: ['logit_bias', 'seed', 'user'],
   xai: ['presence_penalty', 'reasoning_effort'],
   moonshot: ['presence_penalty', 'reasoning_effort=enabled', 'temperature'],
   ollama: ['logit_bias', 'user'],

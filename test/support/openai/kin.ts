@@ -396,6 +396,12 @@ const SEARCHED = {
   ],
 };
 
+/** Fields that DeepSeek's reference (create chat completion) does not have: they are not read, and nobody is told. */
+const UNREAD_AT_DEEPSEEK = [
+  ...['n', 'seed', 'user', 'verbosity', 'prompt_cache_key', 'logit_bias', 'parallel_tool_calls'],
+  ...['metadata', 'prediction', 'service_tier', 'store', 'safety_identifier', 'top_k'],
+];
+
 const deepseek: Kin = {
   refuses: listed('max_completion_tokens'),
   refusal: (path) => openAiError(400, `unknown field ${path.join('.')}`),
@@ -415,7 +421,7 @@ const deepseek: Kin = {
       return openAiError(400, 'Thinking mode does not support this tool_choice');
     },
   ],
-  own: ['reasoning_effort', 'thinking'],
+  own: ['reasoning_effort', 'thinking', ...UNREAD_AT_DEEPSEEK],
   thinksWithTools: true,
   dressWhole: (body) => ({ ...body, usage: cacheHits(body['usage']) }),
 };
