@@ -21,6 +21,21 @@ export default {
   quirks: {
     fields: {
       max_completion_tokens: { as: 'max_tokens' },
+      // What its reference does not have it does not read.
+      n: (n) => (n === 1 ? 'keep' : 'refuse'),
+      parallel_tool_calls: (isParallel) => (isParallel === false ? 'drop' : 'keep'),
+      modalities: (kinds) => (String(kinds) === 'text' ? 'omit' : 'refuse'),
+      audio: 'refuse',
+      seed: 'drop',
+      user: 'drop',
+      verbosity: 'drop',
+      prompt_cache_key: 'drop',
+      safety_identifier: 'drop',
+      logit_bias: 'drop',
+      metadata: 'drop',
+      prediction: 'drop',
+      service_tier: 'drop',
+      store: 'drop',
       top_k: 'drop',
       reasoning_effort: (effort) => (effort === 'none' ? { thinking: { type: 'disabled' } } : 'keep'),
       // `response_format.type` is `text` or `json_object`.

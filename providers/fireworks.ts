@@ -3,7 +3,8 @@ import type { ProviderDeclaration } from '../src/upstream/provider.ts';
 /**
  * Streams say their usage unasked, in the last chunk.
  *
- * Sources: Fireworks, "OpenAI compatibility" and "Migrate to Fireworks"; "Reasoning" (models whose thinking stays in the content).
+ * Sources: Fireworks, "OpenAI compatibility" and "Migrate to Fireworks"; "Reasoning" (models whose thinking stays in the content; that of
+ * earlier turns comes back in `reasoning_content`).
  */
 export default {
   name: 'fireworks',
@@ -14,6 +15,7 @@ export default {
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
   quirks: {
+    reasoning: 'reasoning_content',
     thinkTags: true,
   },
   // Fireworks API reference, "Rerank documents". Its batches are jobs of another form.

@@ -1,8 +1,26 @@
 import type { ProviderDeclaration } from '../src/upstream/provider.ts';
 
+/** Models that think: Small from 4 (2603), Medium from 3.5, Large from 4. */
+const THINKS = /^(magistral|mistral-large-[4-9]|mistral-(small|medium)-(latest|2[6-9]|3-[5-9]|[4-9]))/;
+
+/** What of OpenAI's words stands for one of Large 4's. */
+const LEVELS = new Map<unknown, string>([
+  ['minimal', 'low'],
+  ['xhigh', 'high'],
+  ['max', 'high'],
+]);
+
+/** Large 4 has three levels, the others two: docs.mistral.ai, "Reasoning". */
+function effortOf(effort: unknown, model: string) {
+  if (effort === 'none' || effort === 'high') return 'keep';
+  const isLeveled = /^mistral-large-4/.test(model);
+  const fitted = isLeveled ? LEVELS.get(effort) : effort === 'minimal' ? 'none' : 'high';
+  return fitted === undefined ? 'keep' : { fitted, instead: { reasoning_effort: fitted } };
+}
+
 /**
- * Every field that the API does not know is a 422 (`extra_forbidden`), at the top and in messages. Its own reasoning comes and
- * goes as `thinking` parts of the content.
+ * Every field that the API does not know is a 422 (`extra_forbidden`), at the top and in messages. What its
+ * models think comes and goes as `thinking` parts of the content.
  *
  * Sources: Mistral API reference (chat completions, embeddings), "Chat with Audio" and the request types of its official client (`AudioChunk`);
  * mistralai/platform-docs-public#7, editor-code-assistant/eca#231, charmbracelet/crush#1590 and Gage-Technologies/mistral-go#2 (what
@@ -22,12 +40,7 @@ export default {
       max_completion_tokens: { as: 'max_tokens' },
       seed: { as: 'random_seed' },
       tool_choice: (choice) => (choice === 'required' ? { tool_choice: 'any' } : 'keep'),
-      // Two efforts: docs.mistral.ai, "Reasoning: Adjustable".
-      reasoning_effort: (effort) => {
-        if (effort === 'none' || effort === 'high') return 'keep';
-        const fitted = effort === 'minimal' ? 'none' : 'high';
-        return { fitted, instead: { reasoning_effort: fitted } };
-      },
+      reasoning_effort: effortOf,
       // Usage stands in the last chunk of every stream.
       stream_options: 'omit',
       modalities: (kinds) => (String(kinds) === 'text' ? 'omit' : 'refuse'),
@@ -50,7 +63,7 @@ export default {
     instructions: 'system',
     strictTurns: 'every_model',
     toolCallIds: 'nine_alphanumerics',
-    reasoning: 'none',
+    reasoning: (model) => (THINKS.test(model) ? 'thinking' : 'none'),
     messageDrops: ['name', 'refusal', 'annotations', 'audio', 'function_call'],
     audio: 'base64',
     files: 'document_url',

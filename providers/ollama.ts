@@ -13,11 +13,19 @@ function effortOf(effort: unknown) {
   return level === undefined ? 'keep' : { fitted: level, instead: { reasoning_effort: level } };
 }
 
+/** The function's name, in a tool and in the choice of one. */
+function nameOf(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('function' in value)) return undefined;
+  const { function: named } = value;
+  return typeof named === 'object' && named !== null && 'name' in named ? named.name : undefined;
+}
+
 /**
  * There only when it is configured: `ollama: {}` for this machine, `baseUrl: https://ollama.com/v1` and a key for its cloud.
  *
  * Sources: Ollama, "OpenAI compatibility" (supported request fields; what is not listed is not read); ollama/ollama#17141 (efforts in
- * both fields: high, medium, low, max and none, anything else is a 400).
+ * both fields: high, medium, low, max and none, anything else is a 400); its source, `openai/openai.go` (`reasoning` of a message is
+ * read, `tool_choice` and `parallel_tool_calls` are not; images are data; a list of texts is as many messages, without the tool's name).
  */
 export default {
   name: 'ollama',
@@ -40,12 +48,25 @@ export default {
           ? 'keep'
           : { fitted: level, instead: { reasoning: { ...reasoning, effort: level } } };
       },
+      // Not read: a tool that must be called is offered alone, and none where none may be.
+      tool_choice: (choice) => (choice === 'auto' || choice === 'none' ? 'keep' : 'drop'),
+      tools: (tools, _model, beside) => {
+        const choice = beside('tool_choice');
+        if (choice === 'none') return 'omit';
+        const name = nameOf(choice);
+        if (name === undefined || !Array.isArray(tools)) return 'keep';
+        return { tools: tools.filter((tool) => nameOf(tool) === name) };
+      },
+      parallel_tool_calls: (isParallel) => (isParallel === false ? 'drop' : 'keep'),
       n: (n) => (n === 1 ? 'omit' : 'refuse'),
       logit_bias: 'drop',
       top_k: 'drop',
       user: 'drop',
     },
     instructions: 'system',
+    images: 'inline',
+    texts: 'joined',
+    reasoning: 'reasoning',
     thinkTags: true,
   },
   // Ollama, "OpenAI compatibility": `/v1/completions`.

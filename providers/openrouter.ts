@@ -15,6 +15,7 @@ export default {
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
   quirks: {
+    reasoning: 'reasoning_details',
     strictTurns: 'mistrals',
   },
   // OpenRouter API reference, "Submit a rerank request". Its files are described in a form of its own.

@@ -4,7 +4,7 @@ import type { ProviderDeclaration } from '../src/upstream/provider.ts';
  * There only when it is configured; a key where the server was started with `--api-key`. Reasoning stays in the text unless the
  * server was started with a reasoning parser; roles are up to the model's chat template, which seldom knows `developer`.
  *
- * Sources: vLLM, "OpenAI-Compatible Server" and "Reasoning Outputs"; mistralai/mistral-vibe#578 (the order of turns of Mistral's models).
+ * Sources: vLLM, "OpenAI-Compatible Server" and "Reasoning Outputs", "Interleaved Thinking" (`reasoning` comes back); mistralai/mistral-vibe#578 (the order of turns of Mistral's models).
  */
 export default {
   name: 'vllm',
@@ -17,6 +17,7 @@ export default {
   quirks: {
     instructions: 'system',
     strictTurns: 'mistrals',
+    reasoning: 'reasoning',
     thinkTags: true,
   },
   // vLLM, "Online serving": audio, and Cohere's and Jina's rerank.

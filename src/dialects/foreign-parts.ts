@@ -67,12 +67,15 @@ const MOST_PLACES = 8;
  * What of the messages and tools only another dialect than `dialect` can say, in the caller's words: unknown fields,
  * blocks, reasoning and signatures of other providers. An encoder writes none of it and reports it as dropped.
  *
+ * `takesSignatures`: those of other dialects are written, too.
+ *
  * Opaque tools and the content of tool results are not in it: some encoders have a form for them.
  */
 export function foreignParts(
   conversation: Conversation,
   dialect: DialectName,
   takesReasoning: TakesReasoning,
+  takesSignatures = false,
 ): string[] {
   const names: string[] = [];
   for (const [index, message] of conversation.messages.entries()) {
@@ -93,7 +96,8 @@ export function foreignParts(
         for (const [inner, content] of part.parts.entries())
           appendAll(names, partNames(content, dialect, resultPartPath(conversation, path, inner, content)));
       }
-      if (isSignedByOther(part, dialect)) names.push(signaturePath(conversation, index, path));
+      if (!takesSignatures && isSignedByOther(part, dialect))
+        names.push(signaturePath(conversation, index, path));
     }
   }
   return foldAlike([

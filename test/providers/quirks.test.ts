@@ -89,10 +89,13 @@ const SENT: Record<string, Expected> = {
       ...{ reasoning_effort: 'high', user: undefined, store: undefined },
     },
     dropped: [
-      ...['messages[].name', 'messages[].reasoning_content', 'logit_bias', 'logprobs', 'top_logprobs'],
+      ...['messages[].name', 'logit_bias', 'logprobs', 'top_logprobs'],
       ...['user', 'store', 'reasoning_effort=high'],
     ],
-    assistant: NULL_CONTENT,
+    assistant: {
+      role: 'assistant',
+      content: [{ type: 'thinking', thinking: [{ type: 'text', text: 'Ask the tool.' }] }],
+    },
   },
   cohere: {
     model: 'command-a-03-2025',
@@ -113,7 +116,10 @@ const SENT: Record<string, Expected> = {
   },
   deepseek: {
     model: 'deepseek-v4-flash',
-    fields: LIMIT,
+    fields: {
+      ...{ ...LIMIT, logit_bias: undefined, seed: undefined, store: undefined, user: undefined },
+    },
+    dropped: ['logit_bias', 'seed', 'store', 'user'],
     assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
     names: true,
   },
@@ -185,13 +191,20 @@ const SENT: Record<string, Expected> = {
     model: 'qwen3:0.6b',
     fields: { ...LIMIT, n: undefined, logit_bias: undefined, user: undefined },
     dropped: ['logit_bias', 'user'],
-    assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
+    assistant: { ...REPLAYED, reasoning: 'Ask the tool.' },
     names: true,
   },
   vllm: {
     model: 'meta-llama/Llama-3.3-70B-Instruct',
     fields: {},
+    assistant: { ...REPLAYED, reasoning: 'Ask the tool.' },
+    names: true,
+  },
+  fireworks: {
+    model: 'accounts/fireworks/models/glm-4p7',
+    fields: {},
     assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
+    developer: true,
     names: true,
   },
   openrouter: {
@@ -286,6 +299,10 @@ const VALUES: Value[] = [
     { response_format: { type: 'json_object' } },
   ],
   ['deepseek', 'deepseek-chat', 'response_format', { type: 'json_schema', json_schema: {} }, 'refused'],
+  ['deepseek', 'deepseek-chat', 'n', 2, 'refused'],
+  ['deepseek', 'deepseek-chat', 'verbosity', 'low', {}],
+  ['deepseek', 'deepseek-chat', 'prompt_cache_key', 'k', {}],
+  ['deepseek', 'deepseek-chat', 'user_id', 'ann', { user_id: 'ann' }],
   ['xai', 'grok-4', 'stop', ['x'], 'refused'],
   ['xai', 'grok-4', 'stop', [], {}],
   ['xai', 'grok-4-fast-non-reasoning', 'stop', ['x'], { stop: ['x'] }],
@@ -344,15 +361,10 @@ for (const [provider, model, field, value, sent] of VALUES) {
 const TWO = ['clock', 'date'].map((name) => ({ type: 'function', function: { name } }));
 const CLOCK = { type: 'function', function: { name: 'clock' } };
 const OFF = { thinking: { type: 'disabled' } };
+const REFUSED = {};
 
 /** What becomes of a tool that must be called, beside thinking that is asked for or not. */
-const FORCED: [
-  provider: string,
-  model: string,
-  said: JsonObject,
-  sent: JsonObject | 'refused',
-  told: string[],
-][] = [
+const FORCED: [provider: string, model: string, said: JsonObject, sent: object, told: string[]][] = [
   ['deepseek', 'deepseek-v4-flash', { tool_choice: 'required' }, { tool_choice: 'required', ...OFF }, []],
   ['deepseek', 'deepseek-v4-flash', { tool_choice: CLOCK }, { tool_choice: CLOCK, ...OFF }, []],
   ['deepseek', 'deepseek-v4-flash', { tool_choice: 'auto' }, { tool_choice: 'auto' }, []],
@@ -378,7 +390,7 @@ const FORCED: [
     { tool_choice: CLOCK, ...OFF },
     ['reasoning_effort'],
   ],
-  ['moonshot', 'kimi-k2.7-code', { tool_choice: 'required' }, 'refused', []],
+  ['moonshot', 'kimi-k2.7-code', { tool_choice: 'required' }, REFUSED, []],
   ['moonshot', 'kimi-k3', { tool_choice: 'required' }, { tool_choice: 'required' }, []],
   [
     'moonshot',
@@ -388,6 +400,12 @@ const FORCED: [
     [],
   ],
   ['moonshot', 'moonshot-v1-8k', { tool_choice: CLOCK }, { tool_choice: CLOCK }, []],
+  // Ollama reads no choice.
+  ['ollama', 'qwen3', { tool_choice: 'auto' }, { tool_choice: 'auto' }, []],
+  ['ollama', 'qwen3', { tool_choice: 'none' }, { tools: undefined, tool_choice: 'none' }, []],
+  ['ollama', 'qwen3', { tool_choice: 'required' }, {}, ['tool_choice']],
+  ['ollama', 'qwen3', { tool_choice: CLOCK }, { tools: [CLOCK] }, ['tool_choice']],
+  ['ollama', 'qwen3', { parallel_tool_calls: false }, {}, ['parallel_tool_calls']],
 ];
 
 for (const [provider, model, said, sent, told] of FORCED) {
@@ -397,11 +415,11 @@ for (const [provider, model, said, sent, told] of FORCED) {
     const { dialect } = quirked;
     const asBytes = () => rewriteRequest(quirked, Buffer.from(JSON.stringify(body)), model);
     const encoded = () => dialect.encodeRequest(dialect.decodeRequest({ model, ...body }, {}), model);
-    if (sent === 'refused') {
+    if (sent === REFUSED) {
       for (const write of [asBytes, encoded]) assert.throws(write, { param: 'tool_choice' });
       return;
     }
-    const expected = { tools: TWO, ...sent };
+    const expected = JSON.parse(JSON.stringify({ tools: TWO, ...sent }));
     const passed = asBytes();
     const { messages: _, ...fields } = JSON.parse(passed.body.toString()) as JsonObject;
     assert.deepEqual([fields, passed.dropped], [expected, told]);
@@ -422,6 +440,11 @@ const EFFORTS: [provider: string, model: string, told: Record<string, string | u
     'mistral',
     'magistral-medium',
     { none: undefined, minimal: 'none', low: 'high', high: undefined, xhigh: 'high' },
+  ],
+  [
+    'mistral',
+    'mistral-large-4-0',
+    { none: undefined, minimal: 'low', low: undefined, medium: undefined, high: undefined, max: 'high' },
   ],
   ['alibaba', 'qwen-plus', { none: undefined, low: 'enabled', high: undefined, max: 'enabled' }],
   ['moonshot', 'kimi-k2.6', { none: undefined, low: 'enabled', high: undefined }],
@@ -566,9 +589,186 @@ test('DeepSeek gets its reasoning back from a client that speaks Messages; a ser
   const [, assistant] = deepseek.body['messages'] as JsonObject[];
   assert.equal(assistant?.['reasoning_content'], 'Ask the tool.');
   assert.deepEqual(deepseek.dropped, []);
-  const mistral = quirkedChat('mistral').dialect.encodeRequest(conversation, 'mistral-large');
-  assert.equal(JSON.stringify(mistral.body).includes('Ask the tool.'), false);
-  assert.equal(mistral.dropped.length, 1);
+  const { dialect: mistral } = quirkedChat('mistral');
+  const plain = mistral.encodeRequest(conversation, 'mistral-large-2411');
+  assert.equal(JSON.stringify(plain.body).includes('Ask the tool.'), false);
+  assert.equal(plain.dropped.length, 1);
+  const thinking = mistral.encodeRequest(conversation, 'mistral-medium-3-5');
+  const [, thought] = thinking.body['messages'] as JsonObject[];
+  assert.deepEqual(thought?.['content'], [
+    { type: 'thinking', thinking: [{ type: 'text', text: 'Ask the tool.' }] },
+  ]);
+  assert.deepEqual(thinking.dropped, []);
+  for (const [provider, field] of [
+    ['ollama', 'reasoning'],
+    ['vllm', 'reasoning'],
+    ['fireworks', 'reasoning_content'],
+    ['openrouter', 'reasoning'],
+  ] as const) {
+    const { body, dropped } = quirkedChat(provider).dialect.encodeRequest(conversation, 'm');
+    const [, written] = body['messages'] as JsonObject[];
+    assert.deepEqual([written?.[field], dropped], ['Ask the tool.', []]);
+  }
+});
+
+/** What models of OpenRouter said of what they thought, in details. */
+const DETAILS: JsonObject[] = [
+  { type: 'reasoning.text', text: 'Hm.', signature: 'c2ln', format: 'anthropic-claude-v1', index: 0 },
+  { type: 'reasoning.encrypted', data: 'c2VjcmV0', id: 'call_1', format: 'google-gemini-v1', index: 1 },
+];
+
+test('what a model of OpenRouter thought goes back as it came, at every door, and to nobody else', () => {
+  const openrouter = quirkedChat('openrouter').dialect;
+  const calls = [{ id: 'call_1', type: 'function', function: { name: 'clock', arguments: '{}' } }];
+  const message = {
+    role: 'assistant',
+    content: null,
+    reasoning: 'Hm.',
+    reasoning_details: DETAILS,
+    tool_calls: calls,
+  };
+  const choices = [{ index: 0, message, finish_reason: 'tool_calls' }];
+  const whole = openrouter.decodeResponse({ id: 'r', model: 'm', choices });
+  const decoder = openrouter.streamDecoder();
+  const delta = { ...message, tool_calls: calls.map((call) => ({ index: 0, ...call })) };
+  const data = JSON.stringify({
+    id: 'r',
+    model: 'm',
+    choices: [{ index: 0, delta, finish_reason: 'tool_calls' }],
+  });
+  const streamed = collectEvents([...decoder.push({ data }), ...decoder.push({ data: '[DONE]' })]).completion;
+  for (const completion of [whole, streamed]) {
+    for (const name of ['messages', 'responses', 'gemini', 'chat'] as const) {
+      const conversation = replayedBy(name, completion);
+      const { body, dropped } = openrouter.encodeRequest(
+        structuredClone(conversation),
+        'google/gemini-3-pro',
+      );
+      const [, sent] = body['messages'] as JsonObject[];
+      assert.deepEqual(sent?.['reasoning_details'], DETAILS, name);
+      assert.equal(sent?.['reasoning'], 'Hm.', name);
+      assert.deepEqual(dropped, [], name);
+      const elsewhere = quirkedChat('fireworks').dialect.encodeRequest(conversation, 'm').body;
+      assert.doesNotMatch(JSON.stringify(elsewhere), /c2ln|c2VjcmV0/, name);
+    }
+  }
+});
+
+/** The history of a client that sends an answer back, with what its tool gave. */
+function replayedBy(
+  name: 'messages' | 'responses' | 'gemini' | 'chat',
+  completion: Completion,
+): Conversation {
+  const dialect = DIALECTS[name];
+  switch (name) {
+    case 'messages': {
+      const asked = { thinking: { type: 'enabled', budget_tokens: 1024 } };
+      const { content } = dialect.encodeResponse(completion, asked) as { content: JsonObject[] };
+      const result = { type: 'tool_result', tool_use_id: content.at(-1)?.['id'] ?? '', content: '1' };
+      const turns = [
+        { role: 'user', content: 'Hi' },
+        { role: 'assistant', content },
+        { role: 'user', content: [result] },
+      ];
+      return dialect.decodeRequest({ model: 'm', max_tokens: 9, messages: turns }, {});
+    }
+    case 'responses': {
+      const { output } = dialect.encodeResponse(completion) as { output: JsonObject[] };
+      const result = { type: 'function_call_output', call_id: output.at(-1)?.['call_id'] ?? '', output: '1' };
+      const input = [{ role: 'user', content: 'Hi' }, ...output, result];
+      return dialect.decodeRequest({ model: 'm', input }, {});
+    }
+    case 'gemini': {
+      const { candidates } = dialect.encodeResponse(completion) as { candidates: { content: JsonObject }[] };
+      const content = candidates[0]?.content ?? {};
+      const result = { functionResponse: { name: 'clock', id: 'call_1', response: {} } };
+      const contents = [
+        { role: 'user', parts: [{ text: 'Hi' }] },
+        content,
+        { role: 'user', parts: [result] },
+      ];
+      return dialect.decodeRequest({ contents }, { model: 'm' });
+    }
+    case 'chat': {
+      const { choices } = dialect.encodeResponse(completion) as { choices: { message: JsonObject }[] };
+      const message = choices[0]?.message ?? {};
+      const [call] = message['tool_calls'] as { id: string }[];
+      const result = { role: 'tool', tool_call_id: call?.id ?? '', content: '1' };
+      return dialect.decodeRequest(
+        { model: 'm', messages: [{ role: 'user', content: 'Hi' }, message, result] },
+        {},
+      );
+    }
+    default:
+      return name satisfies never;
+  }
+}
+
+test('sealed details of a client’s own make hold words alone', () => {
+  const forged = [
+    { type: 'reasoning.text', text: 'Hm.', file: { file_id: 'of-another' }, index: [1] },
+    'x',
+    7,
+  ];
+  const conversation: Conversation = {
+    ...{ dialect: 'messages', model: 'm', stream: false, tools: [], parameters: {} },
+    messages: [
+      { role: 'user', parts: [{ type: 'text', text: 'x' }] },
+      {
+        role: 'assistant',
+        parts: [
+          { type: 'reasoning', text: 'Hm.', encrypted: { dialect: 'chat', value: JSON.stringify(forged) } },
+          { type: 'text', text: 'y' },
+        ],
+      },
+    ],
+  };
+  const [, sent] = quirkedChat('openrouter').dialect.encodeRequest(conversation, 'm').body[
+    'messages'
+  ] as JsonObject[];
+  assert.deepEqual(sent?.['reasoning_details'], [{ type: 'reasoning.text', text: 'Hm.' }]);
+});
+
+test('Ollama reads texts as one, and images that are there', () => {
+  const quirked = quirkedChat('ollama');
+  const text = (...said: string[]) => said.map((each) => ({ type: 'text', text: each }));
+  const image = (url: string) => ({
+    role: 'user',
+    content: [...text('x'), { type: 'image_url', image_url: { url } }],
+  });
+  const seen = image('data:image/png;base64,AA==');
+  const body = (...messages: JsonObject[]) => Buffer.from(JSON.stringify({ messages }));
+  const rewritten = rewriteRequest(
+    quirked,
+    body(
+      seen,
+      { role: 'tool', tool_call_id: 'a', content: text('One', 'Two') },
+      { role: 'user', content: text('x') },
+    ),
+    'qwen3',
+  );
+  assert.deepEqual(JSON.parse(rewritten.body.toString()).messages, [
+    seen,
+    { role: 'tool', tool_call_id: 'a', content: 'One\n\nTwo' },
+    { role: 'user', content: 'x' },
+  ]);
+  for (const url of ['https://example.com/a.png', 'data:image/gif;base64,AA==']) {
+    assert.throws(() => rewriteRequest(quirked, body(image(url)), 'qwen3'), {
+      kind: 'invalid_request',
+      param: 'messages[0].content[1]',
+    });
+  }
+  const asked = messagesDialect.decodeRequest(
+    {
+      model: 'm',
+      max_tokens: 9,
+      messages: [
+        { role: 'user', content: [{ type: 'image', source: { type: 'url', url: 'https://example.com/a' } }] },
+      ],
+    },
+    {},
+  );
+  assert.throws(() => quirked.dialect.encodeRequest(asked, 'qwen3'), { param: 'messages[0].content[0]' });
 });
 
 test('embeddings: Mistral has its own word for the dimensions, Cohere has none', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isObject, type JsonObject, tryParseJson } from '../../src/conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../src/conversation/json.ts';
 import { NO_USAGE } from '../../src/conversation/usage.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 import { startFakeAnthropic } from '../support/fake-anthropic.ts';
@@ -93,10 +93,11 @@ const TWO_QUESTIONS: JsonObject = {
 const bodyFor = (kin: KinName): JsonObject => (kin === 'perplexity' ? TWO_QUESTIONS : AGENT);
 
 const DROPPED: Partial<Record<KinName, string[]>> = {
-  mistral: ['logit_bias', 'messages[].name', 'messages[].reasoning_content', 'reasoning_effort=high', 'user'],
+  mistral: ['logit_bias', 'messages[].name', 'reasoning_effort=high', 'user'],
   groq: ['logit_bias', 'messages[].name'],
   cerebras: ['logit_bias', 'presence_penalty'],
   cohere: ['logit_bias', 'reasoning_effort=high'],
+  deepseek: ['logit_bias', 'seed', 'user'],
   xai: ['presence_penalty', 'reasoning_effort'],
   moonshot: ['presence_penalty', 'reasoning_effort=enabled', 'temperature'],
   ollama: ['logit_bias', 'user'],
@@ -125,8 +126,10 @@ for (const [kin, model] of PROVIDERS) {
     });
     const text = await response.text();
     assert.equal(response.status, 200, text);
-    const answer = JSON.parse(text) as { choices: { message: { content: string } }[] };
-    assert.match(answer.choices[0]?.message.content ?? '', /Good\.$/);
+    const answer = JSON.parse(text) as { choices: { message: { content: unknown } }[] };
+    // Mistral's is a list with what it thought.
+    const { content } = answer.choices[0]?.message ?? {};
+    assert.match(String(objectsOf(content as JsonValue).at(-1)?.['text'] ?? content), /Good\.$/);
     assert.deepEqual(namesIn(response), DROPPED[kin] ?? []);
     const record = await recordOf(response);
     assert.equal(record.target, `${kin}/${model}`);
@@ -412,7 +415,9 @@ for (const [kin, model] of CHOOSING) {
       },
     );
     assert.equal(translated.status, 200, await translated.text());
-    for (const response of [asked, translated]) assert.deepEqual(namesIn(response), []);
+    const isRead = kin !== 'ollama';
+    assert.deepEqual(namesIn(asked), isRead ? [] : ['tool_choice']);
+    assert.deepEqual(namesIn(translated), isRead ? [] : ['toolConfig.functionCallingConfig']);
     for (const { body } of fakes[kin].requests.slice(-2)) {
       const { tools: offered, tool_choice: choice } = body as {
         tools: { function: JsonObject }[];
@@ -421,7 +426,8 @@ for (const [kin, model] of CHOOSING) {
         offered.map((tool) => tool.function['name']),
         ['time', 'date'],
       );
-      assert.equal(choice, kin === 'mistral' ? 'any' : 'required');
+      const word = kin === 'mistral' ? 'any' : 'required';
+      assert.equal(choice, isRead ? word : undefined);
     }
   });
 }

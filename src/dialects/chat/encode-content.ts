@@ -64,6 +64,7 @@ function writePart(part: Writable, target: Target): JsonObject {
       return { type: 'refusal', refusal: part.text };
     case 'image': {
       const url = imageUrl(part);
+      if (target.images === 'inline' && !isInlineImage(url)) throw refusedImage(part);
       return {
         type: 'image_url',
         image_url: part.detail === undefined ? { url } : { url, detail: part.detail },
@@ -93,6 +94,19 @@ function imageUrl(part: ImagePart): string {
   if (source.kind === 'url') return source.url;
   if (source.kind === 'data') return writeDataUrl(source);
   throw refusedContent('An image given by a file id', 'as data or by its URL', part);
+}
+
+/** The kinds that Ollama knows (its source, `openai/openai.go`). */
+export function isInlineImage(url: string): boolean {
+  return /^data:(?:image\/(?:jpe?g|png|webp))?;base64,/.test(url);
+}
+
+export function refusedImage(part: object): Error {
+  return refusedContent(
+    'An image by its address, or of another kind than JPEG, PNG and WebP,',
+    'as data',
+    part,
+  );
 }
 
 /** Images that a model generated, in the form that OpenRouter gave `message.images`. */

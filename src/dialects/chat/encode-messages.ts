@@ -5,7 +5,6 @@ import type {
   ImagePart,
   Message,
   Part,
-  ReasoningPart,
   TextPart,
   ToolCallPart,
   ToolResultPart,
@@ -18,6 +17,7 @@ import { emulatedName } from '../reserved-tools.ts';
 import { isEmptyInstruction } from '../shown-messages.ts';
 import { encodeContent, encodeParts, generatedImages, refusedContent } from './encode-content.ts';
 import { ownFields } from './extra.ts';
+import { isThinkingChunk, reasoningFields } from './returned-reasoning.ts';
 import type { Target } from './target.ts';
 import { encodeToolCall } from './tool-calls.ts';
 import { calledName } from './tool-names.ts';
@@ -104,14 +104,14 @@ function encodeAssistant(message: Message, target: Target): JsonObject | undefin
   const refusal = textOf(parts.filter((part) => part.type === 'refusal'));
   const images = generatedImages(parts);
   const calls = parts.filter((part) => part.type === 'tool_call');
-  const reasoning = 'reasoning' in fields ? '' : readableReasoning(parts, target);
 
   const written: JsonObject = { role: 'assistant', content: assistantContent(content, target) };
-  if (reasoning !== '') written['reasoning_content'] = reasoning;
+  const returned = reasoningFields(message, target);
+  Object.assign(written, returned);
   if (refusal !== '') written['refusal'] = refusal;
   if (images.length > 0) written['images'] = images;
   if (calls.length > 0) written['tool_calls'] = calls.map((call) => requestToolCall(call, target));
-  const result = { ...written, ...fields };
+  const result = { ...written, ...fields, ...returned };
   const isEmpty = written['content'] === null && Object.keys(result).length === 2;
   return isEmpty && (parts.length > 0 || !target.sameDialect) ? undefined : result;
 }
@@ -127,7 +127,7 @@ function refuseGenerated(parts: readonly Part[], { sameDialect, traits }: Target
 
 /** What stands in the message's content; everything else has a field of its own. */
 function isAssistantContent(part: Part, target: Target): boolean {
-  if (part.type === 'reasoning') return target.sameDialect && isThinkingChunk(part);
+  if (part.type === 'reasoning') return isThinkingChunk(part, target);
   return part.type !== 'tool_call' && part.type !== 'refusal' && part.type !== 'image';
 }
 
@@ -144,35 +144,6 @@ function assistantContent(parts: Part[], target: Target): JsonValue {
       ? [{ type: 'thinking', thinking: [{ type: 'text', text: part.text }] }]
       : encodeParts([part], target),
   );
-}
-
-/** Mistral's form of reasoning, a part of the content. */
-function isThinkingChunk(part: ReasoningPart): boolean {
-  return ownFields(part.extra)['type'] === 'thinking';
-}
-
-/**
- * Reasoning that goes back as text: what a chat client said itself and no other provider has signed. Signed or
- * encrypted reasoning means nothing to a server that did not make it, nor does another dialect's, unless the server
- * wants its reasoning back: what is unsigned there can only be its own. One that demands it takes what another model thought.
- */
-function readableReasoning(parts: readonly Part[], target: Target): string {
-  const reasoning = parts.filter((part) => part.type === 'reasoning');
-  return textOf(reasoning.filter((part) => isReadable(part, target) && !isThinkingChunk(part)));
-}
-
-function isReadable({ text, signature, encrypted }: ReasoningPart, target: Target): boolean {
-  // Without words there is nothing to take; a proof without a value tells that this history was refused for its reasoning.
-  if (target.demandsReasoning && text !== '' && signature?.value !== '') return true;
-  return (target.sameDialect || target.replaysReasoning) && !signature && !encrypted;
-}
-
-/** Fields of a message that its reasoning is written back in as it came. */
-const REASONING_FIELDS = ['reasoning', 'reasoning_details'];
-
-/** Whether a reasoning part reaches the provider. */
-export function isWritten(part: ReasoningPart, { extra }: Message, target: Target): boolean {
-  return isReadable(part, target) || REASONING_FIELDS.some((field) => ownFields(extra)[field] !== undefined);
 }
 
 function textOf(parts: readonly { text: string }[]): string {

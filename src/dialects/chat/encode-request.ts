@@ -1,4 +1,9 @@
-import type { Conversation, ResponseFormat } from '../../conversation/conversation.ts';
+import type {
+  Conversation,
+  Message,
+  ReasoningPart,
+  ResponseFormat,
+} from '../../conversation/conversation.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { shortenEndUser } from '../end-user.ts';
@@ -11,10 +16,11 @@ import { offerTools } from '../offered-tools.ts';
 import { parameterName, planParameters, tooManyStops, type WrittenParameter } from '../parameters.ts';
 import { withReadableParts } from '../readable-parts.ts';
 import { askedOfOpenAi } from '../tiers.ts';
-import { encodeMessages, isWritten } from './encode-messages.ts';
+import { encodeMessages } from './encode-messages.ts';
 import { ownFields, ownObject, withNested } from './extra.ts';
 import { SAMPLING_PARAMETERS } from './model-traits.ts';
 import { asksForReasoning, encodeReasoningRequest } from './reasoning-request.ts';
+import { isWritten, takesDetails } from './returned-reasoning.ts';
 import { Target, type TargetOptions } from './target.ts';
 import { toolNameRule } from './tool-names.ts';
 import { encodeToolChoice, encodeTools } from './tools.ts';
@@ -39,8 +45,9 @@ export function encodeRequest(
   const { conversation, said } = legallyNamed(offered.conversation, options?.emulatesCustomTools === true);
   const foreign = foreignFields(conversation, 'chat');
   const target = new Target(conversation, model, names, options);
-  for (const name of foreignParts(conversation, 'chat', (part, message) => isWritten(part, message, target)))
-    target.drop(name);
+  const takesReasoning = (part: ReasoningPart, message: Message) => isWritten(part, message, target);
+  const takesSignatures = target.sameDialect && takesDetails(target);
+  for (const name of foreignParts(conversation, 'chat', takesReasoning, takesSignatures)) target.drop(name);
   const body: JsonObject = {
     model,
     messages: encodeMessages(target),

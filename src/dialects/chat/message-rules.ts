@@ -4,7 +4,7 @@ import { parseDataUrl } from '../data-url.ts';
 import { placed } from '../places.ts';
 import { omitKeys } from '../read-json.ts';
 import { mayCallTools, withReasoning } from './demanded-reasoning.ts';
-import { refusedFile } from './encode-content.ts';
+import { isInlineImage, refusedFile, refusedImage } from './encode-content.ts';
 import type { NoteDropped } from './field-rules.ts';
 import { type FileForm, fileInForm, hasFile } from './file-parts.ts';
 import type { MessageQuirks, ReasoningField } from './quirks.ts';
@@ -25,12 +25,16 @@ export class MessageRules {
   constructor(quirks: MessageQuirks) {
     this.#quirks = quirks;
     const { instructions, toolCallIds, reasoning, audio, files, messageDrops = [] } = quirks;
+    const { images, texts } = quirks;
     const steps: [Step, readonly string[]][] = [];
     if (instructions) steps.push([asSystem, ['developer']]);
-    if (reasoning) steps.push([moveReasoning(reasoning), REASONING]);
+    // Where details go back, all three names are taken.
+    if (reasoning && reasoning !== 'reasoning_details') steps.push([moveReasoning(reasoning), REASONING]);
     if (toolCallIds) steps.push([withLegalIds, ['tool_calls', 'tool_call_id']]);
     if (audio) steps.push([withBareAudio, ['input_audio']]);
     if (files) steps.push([withFiles(files), ['file']]);
+    if (images) steps.push([withInlineImages, ['image_url']]);
+    if (texts) steps.push([withJoinedTexts, ['text']]);
     if (messageDrops.length > 0) steps.push([withoutFields(messageDrops), messageDrops]);
     this.#steps = steps.map(([step]) => step);
     this.#needles = steps.flatMap(([, words]) => words.map((word) => Buffer.from(JSON.stringify(word))));
@@ -90,9 +94,17 @@ function moveReasoning(wanted: NonNullable<MessageQuirks['reasoning']>): Step {
     for (const key of lost) {
       if (source === undefined || key === 'reasoning_details') drop(`messages[].${key}`);
     }
+    if (field === 'thinking' && source !== undefined)
+      return asThinking(omitKeys(message, new Set<string>(REASONING)), message[source]);
     const kept = Object.entries(omitKeys(message, new Set<string>(others)));
     return Object.fromEntries(kept.map(([key, value]) => [key === source ? field : key, value]));
   };
+}
+
+/** Before what was said, in a part of its own. */
+function asThinking(message: JsonObject, text: JsonValue | undefined): JsonObject {
+  const thinking: JsonObject = { type: 'thinking', thinking: [{ type: 'text', text: text ?? '' }] };
+  return { ...message, content: [thinking, ...contentParts(message['content'])] };
 }
 
 function textField(message: JsonObject, field: ReasoningField): string | undefined {
@@ -128,6 +140,29 @@ function withFiles(form: FileForm): Step {
     });
     return { ...message, content: parts };
   };
+}
+
+/** @throws GatewayError `invalid_request` for an image that the server would refuse in words that say less */
+function withInlineImages(message: JsonObject, _model: string, _drop: NoteDropped, at: string): JsonObject {
+  const { content } = message;
+  if (!Array.isArray(content)) return message;
+  for (const [index, part] of content.entries()) {
+    const image = isObject(part) ? part['image_url'] : undefined;
+    const url = isObject(image) ? image['url'] : image;
+    if (typeof url === 'string' && !isInlineImage(url))
+      throw refusedImage(placed({}, `${at}.content[${index}]`));
+  }
+  return message;
+}
+
+/** Texts alone, with nothing beside them. */
+function withJoinedTexts(message: JsonObject): JsonObject {
+  const { content } = message;
+  if (!Array.isArray(content)) return message;
+  const texts = content.map((part) => (isObject(part) && part['type'] === 'text' ? part['text'] : undefined));
+  return texts.every((text) => typeof text === 'string')
+    ? { ...message, content: texts.join('\n\n') }
+    : message;
 }
 
 /** Some clients put a data URL where the base64 is wanted. */

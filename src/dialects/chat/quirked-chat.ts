@@ -58,7 +58,7 @@ export class QuirkedChat {
     this.narrowsTools = quirks.allowedTools !== true;
     this.writesFunctionsAsTools = quirks.functions !== true;
     const replaysReasoning = quirks.reasoning !== undefined && quirks.reasoning !== 'none';
-    const answer = { thinkTags, replaysReasoning };
+    const answer = { thinkTags, replaysReasoning, sealsDetails: quirks.reasoning === 'reasoning_details' };
     this.dialect = {
       ...chat,
       encodeRequest: (conversation, model, names) => this.#encodeRequest(conversation, model, names),
@@ -91,15 +91,14 @@ export class QuirkedChat {
   }
 
   #encodeRequest(conversation: Conversation, model: string, names: ModelNames = 'vendor'): EncodedRequest {
-    const { reasoning, files } = this.#quirks;
+    const { reasoning: wanted, files, images } = this.#quirks;
     const demandsReasoning = this.#quirks.demandsReasoning?.test(model) === true;
-    const field = typeof reasoning === 'function' ? reasoning(model) : reasoning;
-    const replaysReasoning = field !== undefined && field !== 'none';
+    const reasoning = typeof wanted === 'function' ? wanted(model) : wanted;
     const { emulatesCustomTools, narrowsTools } = this;
     const showsReasoning = this.#quirks.hidesReasoning !== true;
     const options = {
-      ...{ replaysReasoning, demandsReasoning, showsReasoning },
-      ...{ emulatesCustomTools, narrowsTools, files },
+      ...{ reasoning, demandsReasoning, showsReasoning },
+      ...{ emulatesCustomTools, narrowsTools, files, images },
     };
     const encoded = encodeRequest(conversation, model, names, options);
     const dropped = new Set(encoded.dropped);

@@ -81,6 +81,10 @@ export interface MessageQuirks {
   audio?: 'base64';
   /** It takes files in another form than OpenAI's `file` parts, or none. */
   files?: FileForm;
+  /** It reads images that are in the request alone, of the kinds that it knows (Ollama), and looks no address up. */
+  images?: 'inline';
+  /** Texts that a content lists are one text: as a list it reads them as messages of their own, without what else a message says (Ollama). */
+  texts?: 'joined';
   /** The field that has a last message of the assistant continued. With `prefix` (Mistral) the answer repeats that message. */
   continuation?: 'prefix' | 'partial';
   /**
@@ -94,4 +98,5 @@ export interface MessageQuirks {
   strictTurns?: 'every_model' | 'mistrals';
 }
 
-export type ReasoningField = 'reasoning' | 'reasoning_content' | 'none';
+/** `thinking`: a part of the content (Mistral); `reasoning_details`: as they came, with their text in `reasoning` (OpenRouter). */
+export type ReasoningField = 'reasoning' | 'reasoning_content' | 'reasoning_details' | 'thinking' | 'none';

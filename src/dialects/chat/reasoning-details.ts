@@ -1,6 +1,6 @@
 import { isDemandedBack } from '../../conversation/carried-reasoning.ts';
 import type { DialectName, ReasoningPart, Signature } from '../../conversation/conversation.ts';
-import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 
 /**
  * `reasoning_details`, OpenRouter's convention for reasoning that has to be sent back as it came: an array of
@@ -24,13 +24,40 @@ const DIALECT_OF_FORMAT = new Map(
   Object.entries(FORMATS).map(([dialect, format]) => [format, dialect as DialectName]),
 );
 
+/**
+ * The details of an answer as one proof, which nobody but the server that wrote them can make anything of: they must go back as they came,
+ * in their order.
+ */
+export function sealDetails(details: readonly JsonValue[]): Signature {
+  return { dialect: 'chat', value: JSON.stringify(details) };
+}
+
+const DETAIL_FIELDS = ['type', 'text', 'summary', 'data', 'signature', 'format', 'id', 'index'] as const;
+
+/**
+ * The details that a proof stands for, word by word: it comes from a client, which can have made it up. Nothing where it is no list of
+ * details.
+ */
+export function unsealDetails({ dialect, value }: Signature): JsonObject[] {
+  const list = dialect === 'chat' ? tryParseJson(value) : undefined;
+  return (Array.isArray(list) ? list : []).filter(isObject).map((detail) => {
+    const said = DETAIL_FIELDS.filter((field) => isWord(detail[field]));
+    return Object.fromEntries(said.map((field) => [field, detail[field]]));
+  });
+}
+
+function isWord(value: JsonValue | undefined): boolean {
+  return value === null || typeof value === 'string' || typeof value === 'number';
+}
+
 /** Writes the details of one answer, numbering them; only what a provider demands back is written. */
 export class ReasoningDetailWriter {
   #index = 0;
 
   reasoning(part: ReasoningPart): JsonObject[] {
-    if (!isDemandedBack(part)) return [];
     const { text, signature, encrypted } = part;
+    // What is sealed was said by this name already.
+    if (!isDemandedBack(part) || encrypted?.dialect === 'chat') return [];
     const index = this.#index++;
     const details: JsonObject[] = [];
     if (signature) {

@@ -1,7 +1,7 @@
 import { appendAll } from '../../conversation/append-all.ts';
 import { CarriedIdWriter } from '../../conversation/carried-reasoning.ts';
 import type { Choice, Completion } from '../../conversation/completion.ts';
-import type { Part, TextPart, ToolCallPart } from '../../conversation/conversation.ts';
+import type { Extra, Part, TextPart, ToolCallPart } from '../../conversation/conversation.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { dropPart } from '../dropped-parts.ts';
@@ -17,7 +17,7 @@ import { generatedImages, isGeneratedImage } from './encode-content.ts';
 import { embeddedError, saysError } from './errors.ts';
 import { chatExtra, ownFields, ownObject } from './extra.ts';
 import { wantsFunctionCall, writeFinish } from './function-call.ts';
-import { ReasoningDetailWriter, reasoningText } from './reasoning-details.ts';
+import { ReasoningDetailWriter, reasoningText, sealDetails } from './reasoning-details.ts';
 import { ThinkTags } from './think-tags.ts';
 import { decodeToolCall, encodeToolCall, fallbackCallId } from './tool-calls.ts';
 import { decodeUsage, encodeUsage, usageRest } from './usage.ts';
@@ -50,6 +50,8 @@ export interface AnswerOptions {
   thinkTags?: boolean;
   /** The server takes reasoning back. Which of its models do is not known here: those that think. */
   replaysReasoning?: boolean;
+  /** It takes `reasoning_details` back, from whoever was answered. */
+  sealsDetails?: boolean;
 }
 
 /** @throws GatewayError `upstream_unavailable` where the body is no chat completion; the error it holds if it does. */
@@ -118,7 +120,7 @@ function decodeMessage(
   choice: number,
   options: AnswerOptions,
 ): { parts: Part[]; otherAnnotations: JsonValue[] } {
-  const parts: Part[] = [...decodeReasoning(message), ...decodeText(message['content'], options)];
+  const parts: Part[] = [...decodeReasoning(message, options), ...decodeText(message['content'], options)];
   appendAll(parts, otherContent(message['content']));
   const { citations, others } = decodeAnnotations(message['annotations']);
   const text = parts.find((part): part is TextPart => part.type === 'text');
@@ -145,13 +147,14 @@ function annotationList(message: JsonObject): JsonValue[] {
 }
 
 /** The details stay as they came: only the server that wrote them can read them. */
-function decodeReasoning(message: JsonObject): Part[] {
+function decodeReasoning(message: JsonObject, { sealsDetails = false }: AnswerOptions): Part[] {
   const text = reasoningText(message) ?? '';
   const { reasoning_details: details } = message;
   const hasDetails = Array.isArray(details) && details.length > 0;
   if (text === '' && !hasDetails) return [];
   if (!hasDetails) return [{ type: 'reasoning', text }];
-  return [{ type: 'reasoning', text, extra: { dialect: 'chat', fields: { reasoning_details: details } } }];
+  const extra: Extra = { dialect: 'chat', fields: { reasoning_details: details } };
+  return [{ type: 'reasoning', text, ...(sealsDetails ? { encrypted: sealDetails(details) } : {}), extra }];
 }
 
 /** Content is a string; Mistral's reasoning models answer with a list of `thinking` and `text` chunks. */

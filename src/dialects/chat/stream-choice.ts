@@ -1,6 +1,6 @@
 import { appendAll } from '../../conversation/append-all.ts';
 import type { CompletionEvent } from '../../conversation/completion.ts';
-import type { Citation, Extra, Part } from '../../conversation/conversation.ts';
+import type { Citation, Extra, Part, ReasoningPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { readFinishReason } from '../finish-reasons.ts';
 import { finishWithCalls } from '../finish-with-calls.ts';
@@ -8,7 +8,7 @@ import { AudioOutputPieces, decodeAudioOutput } from './audio-output.ts';
 import { decodeAnnotations } from './citations.ts';
 import { decodeImages } from './content-parts.ts';
 import { chatExtra } from './extra.ts';
-import { detailsText, joinDetailPieces, plainReasoning } from './reasoning-details.ts';
+import { detailsText, joinDetailPieces, plainReasoning, sealDetails } from './reasoning-details.ts';
 import {
   type AnswerOptions,
   CHOICE_FIELDS,
@@ -32,6 +32,7 @@ export class StreamChoice {
   #finishWord = '';
   readonly #thinkTags: ThinkTags | undefined;
   readonly #replaysReasoning: boolean;
+  readonly #sealsDetails: boolean;
   /** Pieces of `reasoning_details` since the open reasoning part began. */
   #details: JsonObject[] = [];
   /** Pieces without text that came while the answer's text was open: its citations may still come. */
@@ -48,10 +49,11 @@ export class StreamChoice {
   constructor(
     index: number,
     completionId: string,
-    { thinkTags = false, replaysReasoning = false }: AnswerOptions = {},
+    { thinkTags = false, replaysReasoning = false, sealsDetails = false }: AnswerOptions = {},
   ) {
     this.#index = index;
     this.#replaysReasoning = replaysReasoning;
+    this.#sealsDetails = sealsDetails;
     this.#thinkTags = thinkTags ? new ThinkTags() : undefined;
     this.#calls = new StreamToolCalls({
       choice: index,
@@ -182,7 +184,7 @@ export class StreamChoice {
       this.#citations = [];
     }
     if (kind === 'reasoning' && this.#details.length > 0) {
-      end.extra = detailsExtra(this.#details);
+      Object.assign(end, this.#wholeDetails(this.#details));
       this.#details = [];
     }
     this.#open = undefined;
@@ -193,8 +195,15 @@ export class StreamChoice {
   #pushLateDetails(events: CompletionEvent[]): void {
     const details = this.#lateDetails;
     this.#lateDetails = [];
-    if (details.length > 0)
-      this.#pushWhole({ type: 'reasoning', text: '', extra: detailsExtra(details) }, events);
+    if (details.length === 0) return;
+    this.#pushWhole({ type: 'reasoning', text: '', ...this.#wholeDetails(details) }, events);
+  }
+
+  /** What is known of a reasoning part by its details, once all of them came. */
+  #wholeDetails(pieces: readonly JsonObject[]): Pick<ReasoningPart, 'encrypted' | 'extra'> {
+    const details = joinDetailPieces(pieces);
+    const extra: Extra = { dialect: 'chat', fields: { reasoning_details: details } };
+    return this.#sealsDetails ? { encrypted: sealDetails(details), extra } : { extra };
   }
 
   #pushWhole(value: Part, events: CompletionEvent[]): void {
@@ -224,10 +233,6 @@ function annotationOf({ url, title, quote, start, end }: Citation): JsonObject {
   const cited: JsonObject = { start_index: start, end_index: end, url, title };
   if (quote !== undefined) cited['content'] = quote;
   return { type: 'url_citation', url_citation: cited };
-}
-
-function detailsExtra(pieces: readonly JsonObject[]): Extra {
-  return { dialect: 'chat', fields: { reasoning_details: joinDetailPieces(pieces) } };
 }
 
 function keepNewest(

@@ -5,10 +5,11 @@ import type { ModelNames } from '../model-names.ts';
 import { encodeCacheHint } from './cache-hints.ts';
 import type { FileForm } from './file-parts.ts';
 import { COMPATIBLE, type ModelTraits, modelTraits } from './model-traits.ts';
+import type { ReasoningField } from './quirks.ts';
 
 export interface TargetOptions {
-  /** The provider wants its readable reasoning back, whatever dialect the caller speaks. */
-  replaysReasoning?: boolean;
+  /** Where the provider wants its reasoning back, whatever dialect the caller speaks. */
+  reasoning?: ReasoningField | undefined;
   /** It demands what was thought back, also by another model: the texts of it, without their proofs. */
   demandsReasoning?: boolean;
   /** It knows no tools that take free text: functions stand for them. */
@@ -17,6 +18,8 @@ export interface TargetOptions {
   narrowsTools?: boolean;
   /** It takes files in another form than OpenAI's, or none (`file-parts.ts`). */
   files?: FileForm | undefined;
+  /** It reads images that are in the request alone. */
+  images?: 'inline' | undefined;
   /** Its answers hold what the model thinks. Where nothing is said, those of OpenAI's models do not. */
   showsReasoning?: boolean;
 }
@@ -27,12 +30,13 @@ export class Target {
   readonly traits: ModelTraits;
   /** What is asked is OpenAI's own API, or Azure's, and not one of their kin. */
   readonly isOpenAi: boolean;
-  readonly replaysReasoning: boolean;
+  readonly reasoning: ReasoningField;
   readonly demandsReasoning: boolean;
   readonly emulatesCustomTools: boolean;
   readonly narrowsTools: boolean;
   readonly showsReasoning: boolean;
   readonly files: FileForm | undefined;
+  readonly images: 'inline' | undefined;
   readonly #dropped = new Set<string>();
 
   constructor(
@@ -40,25 +44,32 @@ export class Target {
     model: string,
     names: ModelNames,
     {
-      replaysReasoning = false,
+      reasoning = 'none',
       demandsReasoning = false,
       emulatesCustomTools = false,
       narrowsTools = false,
       showsReasoning,
       files,
+      images,
     }: TargetOptions = {},
   ) {
     this.conversation = conversation;
-    this.replaysReasoning = replaysReasoning;
+    this.reasoning = reasoning;
     this.demandsReasoning = demandsReasoning;
     this.emulatesCustomTools = emulatesCustomTools;
     this.narrowsTools = narrowsTools;
     this.files = files;
+    this.images = images;
     // A server that may be anyone's gets what callers of its dialect say, as where it passes through.
     const isPassedOn = names === 'anyone' && conversation.dialect === 'chat';
     this.traits = isPassedOn ? COMPATIBLE : modelTraits(model, names);
     this.isOpenAi = names === 'deployment' || !this.traits.openParameters;
     this.showsReasoning = showsReasoning ?? this.traits.reasoning === 'unknown';
+  }
+
+  /** The provider wants its readable reasoning back. */
+  get replaysReasoning(): boolean {
+    return this.reasoning !== 'none';
   }
 
   /** Whether the caller speaks this dialect too, so that what it said can be said in its own words. */

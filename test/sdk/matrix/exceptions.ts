@@ -15,17 +15,7 @@ function everywhere(outcome: string): Record<CallerDialectName, string> {
 }
 
 /** Servers of OpenAI's kin whose documentation has no field for thoughts that go back. */
-const WITHOUT_REPLAY = [
-  'openai-compatible',
-  'openrouter',
-  'together',
-  'fireworks',
-  'nvidia',
-  'huggingface',
-  'ollama',
-  'vllm',
-  'lmstudio',
-];
+const WITHOUT_REPLAY = ['openai-compatible', 'together', 'nvidia', 'huggingface', 'lmstudio'];
 
 export const EXCEPTIONS: readonly Exception[] = [
   {
@@ -83,13 +73,13 @@ export const EXCEPTIONS: readonly Exception[] = [
     providers: ['mistral'],
     features: ['reasoning'],
     outcome: {
-      chat: 'dropped: messages[].reasoning_content, reasoning_effort=high',
-      responses: 'dropped: input[], reasoning.effort=high',
-      messages: 'dropped: messages[].content[], thinking.budget_tokens=high',
-      gemini: 'dropped: contents[].parts[], generationConfig.thinkingConfig.thinkingBudget=high',
+      chat: 'dropped: reasoning_effort=high',
+      responses: 'dropped: reasoning.effort=high',
+      messages: 'dropped: thinking.budget_tokens=high',
+      gemini: 'dropped: generationConfig.thinkingConfig.thinkingBudget=high',
     },
     reason:
-      'Mistral refuses the field in which thoughts would go back. It knows two efforts, `none` and `high`: callers who ask for another are told.',
+      'Mistral’s models but Large 4 know two efforts, `none` and `high`: callers who ask for another are told. (Thoughts go back.)',
   },
   {
     providers: ['cohere'],

@@ -81,7 +81,7 @@ export const PROVIDER_KINDS: readonly ProviderKind[] = [
   kin('groq', 'openai/gpt-oss-20b'),
   kin('deepseek', 'deepseek-v4-flash'),
   kin('xai', 'grok-4'),
-  kin('openrouter', 'deepseek/deepseek-r1'),
+  kin('openrouter', 'google/gemini-3-pro-preview'),
   kin('together', 'Qwen/Qwen3-235B-A22B'),
   kin('fireworks', 'accounts/fireworks/models/qwen3-8b'),
   kin('perplexity', 'sonar-reasoning-pro'),

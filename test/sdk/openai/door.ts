@@ -28,7 +28,7 @@ export function chatDoor(client: OpenAI): DoorClient {
       const { signal } = question;
       const chunks = await client.chat.completions.create({ ...params(question), stream: true }, { signal });
       for await (const { choices } of chunks) {
-        const text = choices[0]?.delta?.content ?? '';
+        const [text] = splitContent(choices[0]?.delta?.content);
         if (text !== '') yield text;
       }
     },
@@ -102,6 +102,19 @@ function writeTurn(turn: Turn): ChatCompletionMessageParam[] {
 interface Reasoned {
   reasoning_content?: string;
   reasoning?: string;
+  /** OpenRouter's, which go back as they came. */
+  reasoning_details?: unknown[];
+}
+
+/** Mistral's thoughts are parts of the content. */
+type ContentPart = { type: 'text'; text: string } | { type: 'thinking'; thinking: { text: string }[] };
+
+function splitContent(content: unknown): [text: string, thoughts: string] {
+  if (!Array.isArray(content)) return [(content ?? '') as string, ''];
+  const parts = content as ContentPart[];
+  const texts = parts.map((part) => (part.type === 'text' ? part.text : ''));
+  const thoughts = parts.flatMap((part) => (part.type === 'thinking' ? part.thinking : []));
+  return [texts.join(''), thoughts.map(({ text }) => text).join('')];
 }
 
 const FINISHES: Record<string, Answer['finish']> = {
@@ -117,14 +130,15 @@ function tell({ choices: [choice], usage }: ChatCompletion, headers: Headers): T
   assert.equal(message.role, 'assistant');
   const calls = (message.tool_calls ?? []).filter((call) => call.type === 'function');
   const { reasoning_content: content, reasoning } = message as Reasoned;
-  const [text, tagged] = splitTags(message.content ?? '');
+  const [said, thought] = splitContent(message.content);
+  const [text, tagged] = splitTags(said);
   return {
     ids: calls.map(({ id }) => id),
     kept: message,
     header: (name) => headers.get(name),
     answer: {
       text,
-      thoughts: content ?? reasoning ?? tagged,
+      thoughts: content ?? reasoning ?? (thought || tagged),
       calls: calls.map(({ function: { name, arguments: json } }) => [name, JSON.parse(json)]),
       finish: FINISHES[finish] ?? finish,
       tokens: {
@@ -147,11 +161,19 @@ function splitTags(content: string): [text: string, thoughts: string] {
   return all === undefined || thoughts === undefined ? [content, ''] : [content.slice(all.length), thoughts];
 }
 
+function wholeContent(text: string, thoughts: string, calls: boolean): string | null | ContentPart[] {
+  if (thoughts === '') return text === '' && calls ? null : text;
+  const said: ContentPart[] = text === '' ? [] : [{ type: 'text', text }];
+  return [{ type: 'thinking', thinking: [{ type: 'text', text: thoughts } as { text: string }] }, ...said];
+}
+
 /** Adds the chunks of a stream up. The usage stands behind the choices, or on every chunk. */
 function joinChunks(chunks: readonly ChatCompletionChunk[]): ChatCompletion {
   const message = { role: 'assistant' as const, content: '', refusal: null };
   const reasoned: Reasoned = {};
   const calls: { id: string; type: 'function'; function: { name: string; arguments: string } }[] = [];
+  let thoughts = '';
+  const details: unknown[] = [];
   let finish: ChatCompletion.Choice['finish_reason'] | undefined;
   let usage: CompletionUsage | undefined;
   for (const chunk of chunks) {
@@ -161,7 +183,10 @@ function joinChunks(chunks: readonly ChatCompletionChunk[]): ChatCompletion {
       const delta: (ChatCompletionChunk.Choice.Delta & Reasoned) | undefined = choice.delta;
       // Of Azure's filter.
       if (!delta) continue;
-      message.content += delta.content ?? '';
+      const [text, thought] = splitContent(delta.content);
+      message.content += text;
+      thoughts += thought;
+      for (const detail of delta.reasoning_details ?? []) details.push(detail);
       for (const field of ['reasoning_content', 'reasoning'] as const) {
         if (delta[field] !== undefined) reasoned[field] = (reasoned[field] ?? '') + delta[field];
       }
@@ -190,7 +215,8 @@ function joinChunks(chunks: readonly ChatCompletionChunk[]): ChatCompletion {
         message: {
           ...message,
           ...reasoned,
-          content: content === '' && calls.length > 0 ? null : content,
+          ...(details.length > 0 ? { reasoning_details: details } : {}),
+          content: wholeContent(content, thoughts, calls.length > 0),
           ...(calls.length > 0 ? { tool_calls: calls } : {}),
         },
       },

@@ -154,7 +154,8 @@ const mistral: Kin = {
     },
     (body) => {
       const effort = body['reasoning_effort'];
-      if (effort === undefined || effort === 'none' || effort === 'high') return undefined;
+      const levels = /^mistral-large-4/.test(String(body['model'])) ? ['low', 'medium'] : [];
+      if ([undefined, 'none', 'high', ...levels].includes(effort as string)) return undefined;
       return mistralError([
         { type: 'enum', loc: ['body', 'reasoning_effort'], msg: "Input should be 'none' or 'high'" },
       ]);
@@ -173,15 +174,38 @@ const mistral: Kin = {
   ],
   names: { random_seed: 'seed', max_tokens: 'max_completion_tokens' },
   own: ['prompt_mode', 'safe_prompt', 'reasoning_effort'],
+  dressWhole: (body) => editMessages(body, 'message', withThinkingParts),
   // Recorded: the chunk with the finish reason has the usage.
   dress: (stream, answer) =>
-    editChunks(stream, (chunk) => {
+    editChunks(stream, (said) => {
+      const chunk = editMessages(said, 'delta', withThinkingParts);
       const finished = objectsOf(chunk['choices']).some(
         ({ finish_reason: reason }) => typeof reason === 'string',
       );
       return finished ? { ...chunk, usage: writeUsage(answer.usage) } : chunk;
     }),
 };
+
+/** Recorded: what was thought is a part of the content. */
+function withThinkingParts({ reasoning_content: thought, content, ...message }: JsonObject): JsonObject {
+  if (typeof thought !== 'string') return content === undefined ? message : { ...message, content };
+  const thinking = { type: 'thinking', thinking: [{ type: 'text', text: thought }] };
+  const text = typeof content === 'string' && content !== '' ? [{ type: 'text', text: content }] : [];
+  return { ...message, content: [thinking, ...text] };
+}
+
+/** Changes what each choice says. */
+function editMessages(
+  body: JsonObject,
+  key: 'message' | 'delta',
+  edit: (message: JsonObject) => JsonObject,
+): JsonObject {
+  const choices = objectsOf(body['choices']).map((choice) => {
+    const message = choice[key];
+    return isObject(message) ? { ...choice, [key]: edit(message) } : choice;
+  });
+  return { ...body, choices };
+}
 
 /** Who may speak behind whom: mistral-common, `MistralRequestValidator`, which its API and vLLM (so NIM, too) check with. */
 const MISTRAL_FOLLOWERS: Record<string, string[]> = {
@@ -372,6 +396,12 @@ const SEARCHED = {
   ],
 };
 
+/** Fields that DeepSeek's reference (create chat completion) does not have: they are not read, and nobody is told. */
+const UNREAD_AT_DEEPSEEK = [
+  ...['n', 'seed', 'user', 'verbosity', 'prompt_cache_key', 'logit_bias', 'parallel_tool_calls'],
+  ...['metadata', 'prediction', 'service_tier', 'store', 'safety_identifier', 'top_k'],
+];
+
 const deepseek: Kin = {
   refuses: listed('max_completion_tokens'),
   refusal: (path) => openAiError(400, `unknown field ${path.join('.')}`),
@@ -391,7 +421,7 @@ const deepseek: Kin = {
       return openAiError(400, 'Thinking mode does not support this tool_choice');
     },
   ],
-  own: ['reasoning_effort', 'thinking'],
+  own: ['reasoning_effort', 'thinking', ...UNREAD_AT_DEEPSEEK],
   thinksWithTools: true,
   dressWhole: (body) => ({ ...body, usage: cacheHits(body['usage']) }),
 };
@@ -481,12 +511,49 @@ const zai: Kin = {
 const refusesNothing = () => [];
 const unknownField = (path: (string | number)[]) => openAiError(400, `unknown field ${path.join('.')}`);
 
-/** Levels the providers behind it itself: it takes what OpenAI takes, and says reasoning in a field of its own. */
+/**
+ * Recorded: what was thought comes as text and in details, and each call's signature of Gemini in a detail with the call's id, whose letters
+ * are turned around here.
+ */
+function withDetails(message: JsonObject): JsonObject {
+  const { reasoning: text } = message;
+  const format = 'google-gemini-v1';
+  const details: JsonObject[] = [
+    ...(typeof text === 'string' ? [{ type: 'reasoning.text', text, format, index: 0 }] : []),
+    ...objectsOf(message['tool_calls']).flatMap(({ id }) =>
+      typeof id === 'string'
+        ? [{ type: 'reasoning.encrypted', data: signatureOf(id), id, format, index: 0 }]
+        : [],
+    ),
+  ];
+  return details.length === 0 ? message : { ...message, reasoning_details: details };
+}
+
+function signatureOf(id: string): string {
+  return [...id].reverse().join('');
+}
+
+/** Gemini's refusal of a call without its signature, which comes through (microsoft/vscode-copilot-chat#2649). */
+function refuseUnsignedCalls(body: JsonObject): Refusal | undefined {
+  if (!String(body['model']).startsWith('google/gemini-3')) return undefined;
+  for (const message of objectsOf(body['messages'])) {
+    const [call] = objectsOf(message['tool_calls']);
+    const details = objectsOf(message['reasoning_details']);
+    const isSigned = ({ id, data }: JsonObject) => id === call?.['id'] && data === signatureOf(String(id));
+    if (!call || details.some(isSigned)) continue;
+    return openAiError(400, 'Function call is missing a thought_signature in functionCall parts.');
+  }
+  return undefined;
+}
+
+/** Levels the providers behind it itself: it takes what OpenAI takes, and says reasoning in fields of its own. */
 const openrouter: Kin = {
   refuses: refusesNothing,
   refusal: unknownField,
-  rules: [refuseOrderOfMistrals],
+  rules: [refuseOrderOfMistrals, refuseUnsignedCalls],
   own: ['reasoning_effort', 'reasoning', 'top_k'],
+  dressWhole: (body) => editMessages(body, 'message', withDetails),
+  dress: (stream) => editChunks(stream, (chunk) => editMessages(chunk, 'delta', withDetails)),
   reasoningField: 'reasoning',
 };
 
@@ -512,11 +579,17 @@ const openModels: Kin = {
 /** Those that document `top_k`: Together's API reference, LM Studio's "OpenAI Compatibility Endpoints", vLLM behind NIM. */
 const openSamplers: Kin = { ...openModels, own: [...(openModels.own ?? []), 'top_k'] };
 
-/** Of efforts it takes its own (ollama/ollama#17141). */
+/** Of efforts it takes its own (ollama/ollama#17141); of images those that are there; a choice of tools it does not read (its `openai/openai.go`). */
 const ollama: Kin = {
   ...openModels,
   rules: [
     refuseRole('developer'),
+    (body) => {
+      const parts = objectsOf(body['messages']).flatMap(({ content }) => objectsOf(content));
+      const images = parts.flatMap(({ image_url: image }) => (isObject(image) ? [String(image['url'])] : []));
+      const isRead = (url: string) => /^data:(image\/(jpeg|jpg|png|webp))?;base64,/.test(url);
+      return images.every(isRead) ? undefined : openAiError(400, 'invalid image input');
+    },
     ({ reasoning, reasoning_effort: said }) => {
       const effort = isObject(reasoning) ? reasoning['effort'] : said;
       if (effort === undefined || OLLAMA_EFFORTS.includes(effort)) return undefined;
@@ -526,7 +599,7 @@ const ollama: Kin = {
       );
     },
   ],
-  own: [...(openModels.own ?? []), 'reasoning'],
+  own: [...(openModels.own ?? []), 'reasoning', 'tool_choice', 'parallel_tool_calls'],
 };
 
 const OLLAMA_EFFORTS: unknown[] = ['high', 'medium', 'low', 'max', 'none'];
@@ -616,18 +689,19 @@ function inOpenAiWords({ names = {}, own = [] }: Kin, body: JsonObject): JsonObj
 /** Mistral's own parts, for the rest of the fake. */
 function withOpenAiParts(message: JsonObject): JsonObject {
   if (!Array.isArray(message['content'])) return message;
-  const content = objectsOf(message['content']).map((part) => {
+  const content = objectsOf(message['content']).flatMap((part): JsonObject[] => {
+    if (part['type'] === 'thinking') return [];
     const url = part['document_url'];
     // It looks addresses up itself, which OpenAI does not.
-    if (typeof url === 'string' && /^https?:/.test(url)) return { type: 'text', text: `file ${url}` };
-    if (typeof url === 'string') return { type: 'file', file: { file_data: url } };
+    if (typeof url === 'string' && /^https?:/.test(url)) return [{ type: 'text', text: `file ${url}` }];
+    if (typeof url === 'string') return [{ type: 'file', file: { file_data: url } }];
     const audio = part['input_audio'];
     if (typeof audio === 'string')
-      return { type: 'input_audio', input_audio: { data: audio, format: 'wav' } };
-    if (typeof part['file_id'] === 'string') return { type: 'file', file: { file_id: part['file_id'] } };
-    return part;
+      return [{ type: 'input_audio', input_audio: { data: audio, format: 'wav' } }];
+    if (typeof part['file_id'] === 'string') return [{ type: 'file', file: { file_id: part['file_id'] } }];
+    return [part];
   });
-  return { ...message, content };
+  return { ...message, content: content.length > 0 ? content : null };
 }
 
 function editChunks(stream: Stream, edit: (chunk: JsonObject) => JsonObject): Stream {
