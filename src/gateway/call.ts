@@ -115,6 +115,8 @@ export class Call implements Waiting {
   answeredMs = 0;
   /** Further attempts that it may make after the first. */
   retries = 0;
+  /** How long it may wait for a place to be back, where all are down. */
+  recoveryMs = 0;
   /** The side that it is on, where its model is in a rollout. */
   rollout: CallSide | undefined;
   /** The provider has refused the reasoning of its history: that is another's, and goes without. */
