@@ -49,6 +49,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   #uncounted: PlannedAttempt['target'] | undefined;
   /** The attempt that is to be made when its pause is over. */
   #waiting: Next<PlannedAttempt> | undefined;
+  #isWaiting = false;
   #waitMs = 0;
   dueMs = 0;
   earlier: Timed | undefined;
@@ -61,6 +62,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     this.#divertsBlocked = plan.some(({ only }) => only === 'contentPolicy');
     this.#itinerary = new Itinerary(plan.some(({ only }) => only) ? plan.filter(({ only }) => !only) : plan, {
       retries: call.retries,
+      recoveryMs: call.recoveryMs,
       random: gateway.random,
       mayTry: (planned) => this.#mayTry(planned),
     });
@@ -69,10 +71,13 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   next(): void {
     for (;;) {
       const next = this.#itinerary.next(this.#gateway.monotonicMs()) ?? this.#nextForLength();
-      if (!next) break;
+      if (!next) {
+        if (this.#waitsForRecovery()) return;
+        break;
+      }
       if (next.waitMs > 0) {
         if (next.waitMs < this.#leftMs(next.stop)) {
-          this.#wait(next);
+          this.#wait(next.waitMs, next);
           return;
         }
         // It would come too late. A credential that it was to probe is for the next call.
@@ -148,9 +153,28 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     return this.#call.startedMs + target.timeouts.totalMs - this.#gateway.monotonicMs();
   }
 
-  #wait(next: Next<PlannedAttempt>): void {
+  /**
+   * Whether a place is waited for that may be back in time. Those who wait for a place among the calls that run have it before: then what is
+   * held back for that is tried at once.
+   */
+  #waitsForRecovery(): boolean {
+    const pauseMs = this.#call.begun ? undefined : this.#itinerary.recoveryPauseMs();
+    if (pauseMs === undefined) return false;
+    const isInTime = this.#plan.some((planned) => pauseMs < this.#leftMs(planned));
+    if (isInTime && this.#gateway.places.waiting === 0) {
+      this.#wait(pauseMs);
+      return true;
+    }
+    this.#itinerary.endRecovery();
+    this.next();
+    return true;
+  }
+
+  /** `next`: what is to come then; absent: it is to be looked for. */
+  #wait(waitMs: number, next?: Next<PlannedAttempt>): void {
     // Waits that are about as long share a timer.
-    this.#waitMs = Math.ceil(next.waitMs / 10) * 10;
+    this.#waitMs = Math.ceil(waitMs / 10) * 10;
+    this.#isWaiting = true;
     this.#waiting = next;
     this.#call.running = this;
     this.#gateway.deadlines.add(this, this.#gateway.monotonicMs(), this.#waitMs);
@@ -159,10 +183,15 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   /** The pause before an attempt is over. */
   expire(): void {
     const next = this.#waiting;
+    this.#isWaiting = false;
     this.#waiting = undefined;
     this.#call.running = undefined;
-    if (!next || this.#call.cancelled) return;
+    if (this.#call.cancelled) return;
     try {
+      if (!next) {
+        this.next();
+        return;
+      }
       const isThere = this.#itinerary.arrive(next, this.#gateway.monotonicMs());
       // Its credential was to be probed: that is for the next call then.
       if (!isThere) noteNothing(next.stop);
@@ -183,8 +212,9 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   }
 
   #endWait(): void {
-    if (!this.#waiting) return;
-    noteNothing(this.#waiting.stop);
+    if (!this.#isWaiting) return;
+    if (this.#waiting) noteNothing(this.#waiting.stop);
+    this.#isWaiting = false;
     this.#waiting = undefined;
     this.#call.running = undefined;
     this.#gateway.deadlines.remove(this, this.#waitMs);

@@ -116,6 +116,8 @@ export class Call implements Waiting {
   answeredMs = 0;
   /** Further attempts that it may make after the first. */
   retries = 0;
+  /** How long it may wait for a place to be back, where all are down. */
+  recoveryMs = 0;
   /** The side that it is on, where its model or its prompt is in a rollout. */
   rollout: CallSide | undefined;
   /** Has another version of its prompt answer where its own does not: gives whether that one tries. */

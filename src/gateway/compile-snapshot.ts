@@ -192,7 +192,7 @@ function compileUpstream(
 
 function compileRoute(model: ModelConfig, compile: (target: TargetConfig) => Target): Route {
   const targets = model.targets.map(compile);
-  const { strategy, retries = defaultRetries(targets), fallbacks, continueStreams } = model;
+  const { strategy, retries = defaultRetries(targets), fallbacks, continueStreams, waitForRecovery } = model;
   const [first, ...others] = targets;
   const isSelective = others.some(
     ({ capabilities }) => !isDeepStrictEqual(capabilities, first?.capabilities),
@@ -200,7 +200,7 @@ function compileRoute(model: ModelConfig, compile: (target: TargetConfig) => Tar
   const contextLength = fallbacks?.contextLength?.map(compile);
   const contentPolicy = fallbacks?.contentPolicy?.map(compile);
   return {
-    ...{ targets, strategy, isSelective, retries, continueStreams },
+    ...{ targets, strategy, isSelective, retries, continueStreams, recoveryMs: waitForRecovery },
     fallbacks: { contextLength, contentPolicy },
     unsaidOutput: mostUnsaidOutput([...targets, ...(contextLength ?? []), ...(contentPolicy ?? [])]),
   };

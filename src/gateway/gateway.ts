@@ -63,7 +63,7 @@ export interface Gateway {
   /** Holds answers of rollouts against schemas. */
   readonly structures: Pick<StructureJudge, 'fit'>;
   /** Bounds how many calls run. */
-  readonly places: Pick<Places, 'tryTake' | 'wait' | 'stopWaiting' | 'expire' | 'leave'>;
+  readonly places: Pick<Places, 'tryTake' | 'wait' | 'stopWaiting' | 'expire' | 'leave' | 'waiting'>;
   /** Counts calls against their limits. */
   readonly quotas: Quotas;
   readonly prices: Pick<PriceBook, 'costMicroUsd' | 'mostMicroUsd' | 'isConfigured'>;

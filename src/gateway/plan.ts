@@ -68,6 +68,7 @@ export function planAttempts(gateway: Gateway, call: Call): PlannedAttempt[] {
   const rollout = call.snapshot.rollouts.get(answering);
   const route = rollout ? chooseSide(call, resolved, rollout) : resolved;
   call.retries = route.retries;
+  call.recoveryMs = route.recoveryMs ?? 0;
   call.unsaidOutput = route.unsaidOutput;
   const plan: PlannedAttempt[] = [];
   let rejecting: Upstream | undefined;

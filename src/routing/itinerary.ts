@@ -12,6 +12,8 @@ export interface Stop {
 export interface ItineraryOptions<S extends Stop> {
   /** Further attempts after the first. */
   retries: number;
+  /** How long the call waits in all for a place to be back, where all that is left are down. */
+  recoveryMs?: number;
   /** From 0 to 1, without 1. */
   random: () => number;
   /** What else a stop may say, right before it is called: whether its credential may be tried. */
@@ -32,6 +34,8 @@ interface Waiting<S> {
   isRepeat: boolean;
   /** What it met there was a limit. */
   wasLimited: boolean;
+  /** Who is answered there later than that is answered behind this call's failure. */
+  failedMs: number;
 }
 
 /** What was last said to come after a pause. */
@@ -46,6 +50,12 @@ const LONGEST_PAUSE_MS = 5_000;
 
 /** A call waits so long in all for limits to pass that are the only thing in its way. Who would wait longer is told to. */
 const LONGEST_WAIT_MS = 2_000;
+
+/** So often at least a call looks whether a place is back that it waits for, and twice as often at most. */
+const LOOK_MS = 500;
+
+/** As long as a breaker leaves a place alone that does not hang. */
+const RESTED_MS = 2_000;
 
 /** A place that answered within this time is not dead, whatever its breaker says: it may well answer the next call. */
 const LATELY_MS = 10_000;
@@ -70,6 +80,8 @@ export class Itinerary<S extends Stop> {
   readonly #inVain: S[] = [];
   /** How long limits were waited for, with the pauses behind them. */
   #waitedMs = 0;
+  /** How long it may yet be waited for a place to be back. */
+  #recoveryLeftMs: number;
   #sent = 0;
   /** Attempts at places where the call had been. */
   #repeats = 0;
@@ -79,6 +91,7 @@ export class Itinerary<S extends Stop> {
   constructor(stops: readonly S[], options: ItineraryOptions<S>) {
     this.#fresh = [...stops];
     this.#options = options;
+    this.#recoveryLeftMs = options.recoveryMs ?? 0;
   }
 
   /** In how many milliseconds the first of those that were passed over because of the times that they named may be called. */
@@ -100,14 +113,34 @@ export class Itinerary<S extends Stop> {
   next(nowMs: number): Next<S> | undefined {
     if (this.#sent > this.#options.retries) return undefined;
     for (let stop = this.#fresh.shift(); stop; stop = this.#fresh.shift()) {
-      if (this.#isReady(stop, nowMs) && this.#options.mayTry(stop)) {
+      if (!this.#isGoodEnough(untried(stop), nowMs)) this.#poor.push(stop);
+      else if (this.#isReady(stop, nowMs) && this.#options.mayTry(stop)) {
         if (stop === this.#unearned) this.#unearned = undefined;
         else stop.lane?.retries.earn();
         return this.#send(stop, nowMs);
       }
     }
     this.#sortOut(nowMs);
-    return this.#nextFree(nowMs) ?? this.#nextAgain(nowMs) ?? this.#nextPoor(nowMs);
+    const next = this.#nextFree(nowMs) ?? this.#nextAgain(nowMs);
+    return next ?? (this.#recoveryLeftMs > 0 ? this.#nextRested(nowMs) : this.#nextPoor(nowMs));
+  }
+
+  /**
+   * How long to wait before `next` is asked again, where it gave nothing but a place may be back in the time that the call has for that;
+   * `undefined`: that is over, or no place is left.
+   */
+  recoveryPauseMs(): number | undefined {
+    const { retries, random } = this.#options;
+    const isAnyLeft = this.#fresh.length + this.#poor.length + this.#again.length > 0;
+    if (this.#recoveryLeftMs <= 0 || this.#sent > retries || !isAnyLeft) return undefined;
+    const pauseMs = Math.min((LOOK_MS / 2) * (1 + random()), this.#recoveryLeftMs);
+    this.#recoveryLeftMs -= pauseMs;
+    return pauseMs;
+  }
+
+  /** No place is waited for to be back any more. */
+  endRecovery(): void {
+    this.#recoveryLeftMs = 0;
   }
 
   /**
@@ -137,7 +170,8 @@ export class Itinerary<S extends Stop> {
     }
     // It has become another's: what waited for it goes on as if it had not.
     this.#sent -= 1;
-    const waiting = { stop, wasTried, wasLimited, isRepeat: false };
+    const { failedMs = Number.NEGATIVE_INFINITY } = this.#pending ?? {};
+    const waiting = { stop, wasTried, wasLimited, isRepeat: false, failedMs };
     if (readiness === 'cooling') this.#leaveAlone(waiting);
     else this.#again.push(waiting);
     if (isForLimit) this.#inVain.push(stop);
@@ -193,7 +227,8 @@ export class Itinerary<S extends Stop> {
 
   failed(stop: S, verdict: Verdict): void {
     const wasLimited = verdict.says === 'limited';
-    if (verdict.again) this.#again.push({ stop, wasTried: true, isRepeat: true, wasLimited });
+    const failedMs = stop.lane?.begunMs ?? Number.NEGATIVE_INFINITY;
+    if (verdict.again) this.#again.push({ stop, wasTried: true, isRepeat: true, wasLimited, failedMs });
     if (verdict.says === 'spent' || verdict.says === 'shut') {
       // That is said of all that is called at the account.
       this.keepOnly(({ lane }) => !lane || lane.reach !== stop.lane?.reach);
@@ -204,6 +239,19 @@ export class Itinerary<S extends Stop> {
       const isSame = ({ target }: S) => target.name === stop.target.name;
       this.#fresh = [...this.#fresh.filter((one) => !isSame(one)), ...this.#fresh.filter(isSame)];
     }
+  }
+
+  /** While a place may be back, the last of its further attempts is for one that is. */
+  get #holdsLast(): boolean {
+    return this.#recoveryLeftMs > 0 && this.#sent > 0 && this.#sent === this.#options.retries;
+  }
+
+  #isGoodEnough({ stop: { lane }, wasTried, wasLimited, failedMs }: Waiting<S>, nowMs: number): boolean {
+    if (!this.#holdsLast || !lane) return true;
+    if (!lane.isUndoubted(nowMs) || lane.readiness(nowMs) !== 'ready') return false;
+    // One where the call failed is the last choice, though others have been answered there since.
+    const isLastChoice = this.#fresh.length + this.#poor.length === 0;
+    return !wasTried || wasLimited || (isLastChoice && lane.answeredMs > failedMs);
   }
 
   #isReady(stop: S, nowMs: number): boolean {
@@ -233,13 +281,15 @@ export class Itinerary<S extends Stop> {
   /** One that had to be passed over, or waited for, and is ready by now: it is called at once. */
   #nextFree(nowMs: number): Next<S> | undefined {
     const isFree = ({ lane }: S) => (lane?.readiness(nowMs) ?? 'ready') === 'ready';
-    for (const waiting of this.#again.filter(({ stop, isRepeat }) => !isRepeat && isFree(stop))) {
+    const isFreeAgain = (waiting: Waiting<S>) =>
+      !waiting.isRepeat && isFree(waiting.stop) && this.#isGoodEnough(waiting, nowMs);
+    for (const waiting of this.#again.filter(isFreeAgain)) {
       this.#again.splice(this.#again.indexOf(waiting), 1);
       if (!this.#options.mayTry(waiting.stop)) continue;
       if (!waiting.wasTried) waiting.stop.lane?.retries.earn();
       return this.#send(waiting.stop, nowMs);
     }
-    for (const stop of this.#poor.filter(isFree)) {
+    for (const stop of this.#poor.filter((one) => isFree(one) && this.#isGoodEnough(untried(one), nowMs))) {
       this.#poor.splice(this.#poor.indexOf(stop), 1);
       if (!this.#options.mayTry(stop)) continue;
       stop.lane?.retries.earn();
@@ -281,11 +331,31 @@ export class Itinerary<S extends Stop> {
       if (limitMs > leftMs || (soonest && limitMs >= soonest.limitMs)) continue;
       if (limitMs === 0 && lane?.readiness(nowMs) === 'poor') continue;
       if (waiting.wasLimited && leftMs === 0) continue;
+      if (!this.#isGoodEnough(waiting, nowMs)) continue;
       if (limitMs > 0 && this.#inVain.includes(waiting.stop)) continue;
       if (waiting.isRepeat && lane?.retries.isLeft === false) continue;
       soonest = { waiting, limitMs };
     }
     return soonest;
+  }
+
+  /**
+   * While a call waits for a place to be back: one that nobody has called of late. Breakers of places that hang leave longer times between their
+   * probes, so that these cost few callers their time; here nobody else has an answer for the caller.
+   */
+  #nextRested(nowMs: number): Next<S> | undefined {
+    if (this.#holdsLast) return undefined;
+    const isRested = ({ lane }: S) => lane?.limitedMs(nowMs) === 0 && nowMs - lane.begunMs >= RESTED_MS;
+    const isFurther = this.#sent > 0;
+    const rested = this.#poor.filter((stop) => isRested(stop) && (!isFurther || stop.lane?.retries.isLeft));
+    const [first] = rested;
+    if (!first) return undefined;
+    const stop = rested.reduce((best, one) => (isLikelier(one, best, nowMs) ? one : best), first);
+    this.#poor.splice(this.#poor.indexOf(stop), 1);
+    if (!this.#options.mayTry(stop)) return this.#nextRested(nowMs);
+    if (isFurther) stop.lane?.retries.spend();
+    else for (const one of [stop, ...this.#poor]) one.lane?.retries.earn();
+    return this.#send(stop, nowMs);
   }
 
   /**
@@ -317,7 +387,7 @@ export class Itinerary<S extends Stop> {
 }
 
 function untried<S>(stop: S): Waiting<S> {
-  return { stop, wasTried: false, isRepeat: false, wasLimited: false };
+  return { stop, wasTried: false, isRepeat: false, wasLimited: false, failedMs: Number.NEGATIVE_INFINITY };
 }
 
 /** Of two that are passed over: one that answered lately, the last one first; else the one that was not called for longer. */

@@ -32,6 +32,9 @@ export interface RestingServers {
 /** Who waits for less says nothing of the place by leaving. */
 const LEAST_PATIENCE_MS = 1_000;
 
+/** How long a failure says something of the next attempt. */
+const DOUBTED_MS = 5_000;
+
 interface LaneParts {
   limit?: Limit | undefined;
   credit?: Credit | undefined;
@@ -62,6 +65,8 @@ export class Lane {
   #wasInVain = false;
   /** When it was last seen to answer. */
   #answeredMs = Number.NEGATIVE_INFINITY;
+  /** When an attempt last failed by its fault. */
+  #failedMs = Number.NEGATIVE_INFINITY;
   /** When an attempt was last sent. */
   #begunMs = Number.NEGATIVE_INFINITY;
   /** Of its limits whose size is not said. */
@@ -161,6 +166,12 @@ export class Lane {
     return this.breaker.mayTry(nowMs) && this.reach.mayTry(nowMs) ? 'ready' : 'poor';
   }
 
+  /** Whether nothing says that it fails: not its breakers, nor that an attempt of late did, and none went well since. */
+  isUndoubted(nowMs: number): boolean {
+    if (this.breaker.state !== 'closed' || this.reach.state !== 'closed') return false;
+    return this.#answeredMs > this.#failedMs || nowMs - this.#failedMs > DOUBTED_MS;
+  }
+
   /** An attempt is sent. */
   begin(nowMs: number): void {
     this.#begunMs = nowMs;
@@ -250,6 +261,7 @@ export class Lane {
     this.#credit.forget(nowMs, begunMs);
     this.#shut.forget(nowMs, begunMs);
     if (says === 'failing') {
+      this.#failedMs = nowMs;
       if (unreachable) this.reach.fail(nowMs, slow, begunMs);
       else if (answeredMs === undefined) this.reach.succeed(nowMs, begunMs);
       this.breaker.fail(nowMs, slow, begunMs, answeredMs);

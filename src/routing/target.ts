@@ -51,6 +51,8 @@ export interface Route {
   fallbacks: Partial<Record<DivertedRefusal, readonly Target[]>>;
   /** Further attempts at most, after the first one failed. */
   retries: number;
+  /** How long a call waits for one of its targets to be back, where all are down. */
+  recoveryMs?: number | undefined;
   /** The most that one of its targets may generate where a call names no limit, where they say that themselves. */
   unsaidOutput?: number | undefined;
   /** Answers that break off are gone on with where that can be. */

@@ -34,6 +34,13 @@ const REFUSALS: Refusal[] = [
     ...{ alone: 502, target: 'b/y' },
   },
   {
+    says: 'Gemini gives up what got in the way of something else',
+    adapter: 'gemini',
+    status: 409,
+    body: { error: { code: 409, message: 'The operation was aborted.', status: 'ABORTED' } },
+    ...{ alone: 502, target: 'b/y' },
+  },
+  {
     says: 'a model failed behind an endpoint that is compatible',
     adapter: 'openai-compatible',
     status: 424,

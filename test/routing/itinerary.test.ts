@@ -51,6 +51,34 @@ test('of one that is limited the next account is tried first', () => {
   assert.equal(nameOf(itinerary.next(0)?.stop), 'a/x@2');
 });
 
+/** Opens its breaker. */
+function bringDown({ lane }: Place): void {
+  while (lane.breaker.state === 'closed') lane.fail(DOWN, { nowMs: 0, begunMs: 0, retryAfterMs: undefined });
+}
+
+test('where a place may be back the last attempt is kept for one that does well', () => {
+  const [a, b] = [place('a/x', '1'), place('b/y', '1')];
+  for (const one of [a, b]) bringDown(one);
+  const options = { retries: 1, random: () => 0.5, mayTry: () => true };
+  const itinerary = new Itinerary([a, b], { ...options, recoveryMs: 5_000 });
+  // Nobody has called it of late.
+  const first = itinerary.next(0)?.stop ?? assert.fail();
+  itinerary.failed(first, DOWN);
+  assert.equal(itinerary.next(0), undefined);
+  assert.equal(itinerary.recoveryPauseMs(), 375);
+  assert.equal(itinerary.next(2_500), undefined, 'it would be a probe');
+  const other = first === a ? b : a;
+  other.lane.succeed(3_000, 2_900);
+  assert.equal(itinerary.next(3_100)?.stop, other);
+
+  const inVain = new Itinerary([a, b], { ...options, recoveryMs: 500 });
+  for (const one of [a, b]) bringDown(one);
+  inVain.failed(inVain.next(9_000)?.stop ?? assert.fail(), DOWN);
+  assert.deepEqual([inVain.recoveryPauseMs(), inVain.recoveryPauseMs()], [375, 125]);
+  assert.equal(inVain.recoveryPauseMs(), undefined);
+  assert.ok(inVain.next(9_500), 'it goes where it would have gone at once');
+});
+
 test('a place with several servers is gone on at, which counts unless there was no connection', () => {
   const places = [place('a/x', '1'), place('b/y', '1')];
   const itinerary = plan(places, 2);

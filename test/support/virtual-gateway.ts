@@ -78,8 +78,9 @@ export class VirtualExchange implements ExchangeControl {
     this.#handler.onRequestStart(this);
   }
 
-  head(status: number, type: string): void {
-    if (!this.isOver) this.#run(() => this.#handler.onResponseStart(this, status, { 'content-type': type }));
+  head(status: number, type: string, more: Record<string, string> = {}): void {
+    const headers = { 'content-type': type, ...more };
+    if (!this.isOver) this.#run(() => this.#handler.onResponseStart(this, status, headers));
   }
 
   data(text: string): void {
@@ -92,8 +93,9 @@ export class VirtualExchange implements ExchangeControl {
     this.#handler.onResponseEnd(this);
   }
 
-  lose(): void {
-    this.#fail(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
+  /** The connection ends, or there is none: `code` as Node or our own client says it. */
+  lose(code = 'ECONNRESET'): void {
+    this.#fail(Object.assign(new Error(code), { code }));
   }
 
   pause(): void {
@@ -179,7 +181,8 @@ export class VirtualGateway {
   /** Told of each request to a provider as it is sent. */
   onExchange: ((exchange: VirtualExchange) => void) | undefined;
 
-  constructor(settings: object) {
+  /** `random`: from 0 to 1, without 1. */
+  constructor(settings: object, random = () => 0.5) {
     const config = parseConfig(JSON.stringify(settings), 'test.yaml', {
       env: {},
       knownProviders: declarations,
@@ -242,7 +245,7 @@ export class VirtualGateway {
       now: monotonicMs,
       monotonicMs,
       deadlines: this.deadlines,
-      random: () => 0.5,
+      random,
     };
   }
 

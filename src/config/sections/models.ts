@@ -1,5 +1,16 @@
 import { z } from 'zod';
-import { cloudName, count, date, mapping, modelName, name, positive, ratio, targetName } from '../fields.ts';
+import {
+  cloudName,
+  count,
+  date,
+  duration,
+  mapping,
+  modelName,
+  name,
+  positive,
+  ratio,
+  targetName,
+} from '../fields.ts';
 import { limitsSchema } from './limits.ts';
 import { timeoutsSchema } from './providers.ts';
 import { modelOverloadSchema } from './server.ts';
@@ -81,6 +92,11 @@ export const modelSchema = z.strictObject({
     .default('failover')
     .describe('How a target is chosen: in order, by weight, by time to first token, or by price.'),
   retries: count(0, 10).optional().describe('Further attempts after the first one failed.'),
+  waitForRecovery: duration()
+    .optional()
+    .describe(
+      'How long a call waits for a target to be back where all of them are down. Not at all where absent.',
+    ),
   timeouts: timeoutsSchema
     .optional()
     .describe('Timeouts of every attempt, and in `total` of the whole call.'),

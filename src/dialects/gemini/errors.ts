@@ -53,6 +53,8 @@ export function decodeError(status: number, body: JsonValue | string): UpstreamF
     retryAfterMs: durationMs(detail(error, 'RetryInfo')?.['retryDelay']),
     credentialRejected: rejected ? true : undefined,
     permissionDenied: !rejected && word === 'PERMISSION_DENIED' ? true : undefined,
+    // "Typically due to a concurrency issue": of the same status as ALREADY_EXISTS, which is about the call (google/rpc/code.proto).
+    kind: word === 'ABORTED' ? 'upstream_unavailable' : undefined,
   });
 }
 

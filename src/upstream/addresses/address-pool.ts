@@ -35,6 +35,8 @@ export class AddressPool {
   readonly base: Base;
   readonly #now: () => number;
   #addresses: Address[] = [];
+  /** Of those that are not listed any more, the times that they named and that are not over. */
+  readonly #named = new Map<string, number>();
   /** Told of an address that refused a connection, or had none to give. */
   onRefused: ((address: Address) => void) | undefined;
   /** Told of an address that is to be left out for its failures. */
@@ -175,14 +177,25 @@ export class AddressPool {
       if (next.has(address.key)) continue;
       const known = before.get(address.key);
       if (known) Object.assign(known, { weight: address.weight, priority: address.priority });
-      else added.push(address);
+      else added.push(this.#remember(address, nowMs));
       next.set(address.key, known ?? address);
     }
     const removed = this.#addresses.filter(({ key }) => !next.has(key));
-    for (const address of removed) address.isGone = true;
+    for (const [key, untilMs] of this.#named) if (untilMs <= nowMs || next.has(key)) this.#named.delete(key);
+    for (const address of removed) {
+      address.isGone = true;
+      if (address.restsUntilMs > nowMs) this.#named.set(address.key, address.restsUntilMs);
+    }
     this.#addresses = [...next.values()];
     evenOut(this.#addresses);
     return { added, removed };
+  }
+
+  /** One that comes back is a new one, but for the time that it named. */
+  #remember(address: Address, nowMs: number): Address {
+    const untilMs = this.#named.get(address.key) ?? 0;
+    if (untilMs > nowMs) address.restsUntilMs = untilMs;
+    return address;
   }
 
   /** Nothing looks for its addresses any more: what goes to them still, of a configuration before, keeps nothing open. */

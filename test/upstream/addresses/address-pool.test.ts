@@ -153,6 +153,29 @@ test('an address that stays listed stays what it is, and one that comes back is 
   assert.deepEqual([pool.addresses[0]?.isGone, pool.addresses[0]?.inFlight], [false, 0]);
 });
 
+test('an address that named a time, and is listed again before that, is left alone until then', () => {
+  let nowMs = 1_000;
+  const pool = new AddressPool(BASE, () => nowMs);
+  const [a, b] = ['10.0.0.1', '10.0.0.2'].map((host) => ({ host, weight: 1, priority: 0 }));
+  assert.ok(a && b);
+  pool.replace([a, b]);
+  const [first] = pool.addresses;
+  assert.ok(first);
+  pool.rest(first, 5_000);
+  pool.replace([b]);
+  nowMs = 3_000;
+  pool.replace([b]);
+  pool.replace([a, b]);
+  assert.deepEqual(
+    pool.addresses.map(({ restsUntilMs }) => restsUntilMs),
+    [6_000, 0],
+  );
+  pool.replace([b]);
+  nowMs = 6_000;
+  pool.replace([a, b]);
+  assert.equal(pool.addresses[0]?.restsUntilMs, 0, 'its time is over');
+});
+
 const one = (found: Partial<FoundAddress> & { host: string }): FoundAddress => ({
   weight: 1,
   priority: 0,
