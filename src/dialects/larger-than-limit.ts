@@ -19,7 +19,10 @@ const NEEDED =
 const OF_FAIRLEAD = /^The request is too large: .{0,300} has a limit of \d+ tokens per minute\b/;
 
 /** Whether a call was refused that no wait would make fit: smaller ones do. */
-export function saysLargerThanLimit(status: number | undefined, { message }: UpstreamFailure): boolean {
+export function saysLargerThanLimit(
+  status: number | undefined,
+  { message }: Pick<UpstreamFailure, 'message'>,
+): boolean {
   if (!STATUSES.includes(status)) return false;
   const [, limit, needed] = NEEDED.exec(message) ?? [];
   return Number(needed) > Number(limit) || OF_FAIRLEAD.test(message);

@@ -5,6 +5,7 @@ import type { Call, CallSide } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { headerText, nameDropped } from './name-dropped.ts';
 import { pushRetirement } from './retire-model.ts';
+import { retryHeaders } from './retry-headers.ts';
 import { endAnswer, settleCall } from './settle.ts';
 
 const JSON_TYPE = 'application/json';
@@ -51,12 +52,7 @@ export function sendError(gateway: Gateway, call: Call, error: GatewayError): vo
   const body = Buffer.from(JSON.stringify(dialect.encodeError(error)));
   const headers = answerHeaders(call, JSON_TYPE);
   headers.push('content-length', String(body.length));
-  if (error.retryAfterMs !== undefined) {
-    // Who is told 0 does not wait at all.
-    headers.push('retry-after', String(Math.max(Math.ceil(error.retryAfterMs / 1000), 1)));
-  }
-  // Read by the SDKs of OpenAI and Anthropic.
-  if (error.retryable !== undefined) headers.push('x-should-retry', String(error.retryable));
+  for (const [name, value] of Object.entries(retryHeaders(error))) headers.push(name, value);
   call.response.writeHead(status, headers);
   endInOneWrite(gateway, call, body);
 }

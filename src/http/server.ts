@@ -8,6 +8,7 @@ import type { JsonObject } from '../conversation/json.ts';
 import { chat } from '../dialects/chat/index.ts';
 import type { CallerDialect } from '../dialects/dialect.ts';
 import { messages } from '../dialects/messages/index.ts';
+import { retryHeaders } from '../gateway/retry-headers.ts';
 import { guessDialect } from './caller-dialect.ts';
 
 declare module 'fastify' {
@@ -111,8 +112,8 @@ export function createHttpServer(options: ServerOptions): FastifyInstance {
       if (error.kind === 'payload_too_large') reply.removeHeader('connection');
       drainBody(request);
     }
-    if (error.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000));
     return reply
+      .headers(retryHeaders(error))
       .code(error.status)
       .type('application/json')
       .send(JSON.stringify(dialectOf(request).encodeError(error)));

@@ -14,6 +14,7 @@ const RESPONSE = {
 
 /** Keeps one thing of each kind, and limits what `limited` says, by account and path. */
 let limited: (account: string, request: string) => boolean = () => false;
+let wait = '30';
 const asked: string[] = [];
 const upstream = await startRawUpstream((response, _body, { method, url, headers }: IncomingMessage) => {
   const account = headers.authorization?.endsWith('first') ? 'first' : 'second';
@@ -24,7 +25,7 @@ const upstream = await startRawUpstream((response, _body, { method, url, headers
       response,
       429,
       { error: { message: 'Slow down', code: 'rate_limit_exceeded' } },
-      { 'retry-after': '30' },
+      { 'retry-after': wait, 'x-should-retry': 'false' },
     );
   } else if (url?.startsWith('/v1/files'))
     json(response, 200, { id: `file-${account}`, object: 'file', purpose: 'user_data' });
@@ -53,7 +54,8 @@ async function call(method: string, path: string, body?: FormData | string) {
   const response = await fetch(gateway.url + path, { method, headers, ...(body !== undefined && { body }) });
   const answer = (await response.json()) as { id?: string };
   const retryAfter = Number(response.headers.get('retry-after'));
-  return { status: response.status, retryAfter, id: answer.id, asked: [...asked] };
+  const shouldRetry = response.headers.get('x-should-retry');
+  return { status: response.status, retryAfter, shouldRetry, id: answer.id, asked: [...asked] };
 }
 
 function upload(name: string) {
@@ -92,4 +94,12 @@ test('nor is a response, which says nothing of calls of its model', async () => 
   const { status, retryAfter, asked: again } = await call('GET', `/v1/responses/${id}`);
   assert.deepEqual([status, again, retryAfter > 20], [429, [], true]);
   assert.equal((await generate()).status, 200);
+});
+
+test('what a provider says of trying again is told of what is asked about a response, too; nobody is told to wait for nothing', async () => {
+  limited = (_, request) => request.startsWith('GET');
+  wait = '0';
+  const { id } = await call('POST', '/v1/responses', JSON.stringify({ model: 'two/gpt-4.1', input: 'Hi' }));
+  const { status, retryAfter, shouldRetry } = await call('GET', `/v1/responses/${id}`);
+  assert.deepEqual([status, retryAfter, shouldRetry], [429, 1, 'false']);
 });
