@@ -12,6 +12,7 @@ import { FUNCTION_WORDS, saysFunctions } from '../dialects/chat/function-call.ts
 import { fillDefaults } from '../dialects/default-parameters.ts';
 import type { UpstreamDialect } from '../dialects/dialect.ts';
 import { withSaidNames } from '../dialects/legal-names.ts';
+import { dropBillingLine } from '../dialects/messages/billing-line.ts';
 import { refuseThread } from '../dialects/messages/threads.ts';
 import {
   COUNT_DIALECTS,
@@ -381,5 +382,8 @@ function encodeCount(call: Call, target: Target, { dialect, model, surface }: En
 export function decodeCount(call: Call): Conversation {
   const caller = COUNT_DIALECTS[call.door.dialect.name];
   if (!caller) throw new Error(`no way to be asked for a count in ${call.door.dialect.name}`);
-  return caller.decodeRequest(parseBody(call.body), call.address ?? {});
+  const conversation = caller.decodeRequest(parseBody(call.body), call.address ?? {});
+  // Who reads it counts it itself.
+  if (conversation.dialect === 'messages') dropBillingLine(conversation);
+  return conversation;
 }

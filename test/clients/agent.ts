@@ -32,6 +32,8 @@ export interface Task {
 
 /** How an agent is run, and its own words for what every agent can do. */
 export interface Agent {
+  /** It is tried with the models of Bedrock and Vertex, too. */
+  callsClouds?: true;
   name: AgentName;
   headless(task: Task): Headless | Promise<Headless>;
   readCall(path: string): string;
@@ -72,7 +74,7 @@ export async function openWorkshop(agent: Agent): Promise<Workshop> {
   const skip =
     binary === undefined &&
     `${AGENTS[agent.name].package} is not installed: run \`npm run test:clients\`, or name its folder in FAIRLEAD_CLIENTS`;
-  const world = await startWorld();
+  const world = await startWorld({}, {}, agent.callsClouds);
   const network = await forbidNetwork();
   after(() => network.close());
   let scriptedRefusals = 0;

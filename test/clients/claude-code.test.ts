@@ -4,6 +4,7 @@ import { type Agent, openWorkshop } from './agent.ts';
 /** Claude Code (docs of its environment variables and of `-p`). It speaks `messages`. */
 const CLAUDE_CODE: Agent = {
   name: 'claude-code',
+  callsClouds: true,
   headless: ({ world, model, prompt }) => ({
     args: ['-p', prompt, '--model', model, '--allowedTools', 'Read,Write,Bash'],
     stdin: '',
@@ -29,6 +30,9 @@ for (const model of [
   'compatible/gpt-5-mini',
   'gemini/gemini-2.5-flash',
   'gemini/gemini-3-flash-preview',
+  'bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0',
+  'vertex/claude-sonnet-4-5@20250929',
+  'vertex/claude-opus-4-6',
 ]) {
   finishes('a task with tools', model);
 }

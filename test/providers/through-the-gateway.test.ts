@@ -61,7 +61,9 @@ const AGENT: JsonObject = {
     { role: 'tool', tool_call_id: 'call_0123456789abcdef', content: 'Rain.' },
     { role: 'user', content: 'think about rain\nGood.' },
   ],
-  tools: [{ type: 'function', function: { name: 'weather', parameters: { type: 'object' } } }],
+  tools: [
+    { type: 'function', function: { name: 'weather', parameters: { type: 'object', properties: {} } } },
+  ],
   tool_choice: 'auto',
   max_completion_tokens: 100,
   temperature: 0.5,
@@ -76,7 +78,7 @@ const THREE_TOOLS: JsonObject = {
   messages: [{ role: 'user', content: 'Hi.' }],
   tools: ['weather', 'time', 'date'].map((name) => ({
     type: 'function',
-    function: { name, parameters: { type: 'object' } },
+    function: { name, parameters: { type: 'object', properties: {} } },
   })),
 };
 

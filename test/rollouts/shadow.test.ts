@@ -264,7 +264,7 @@ test('what a provider would do beside answering is not asked for twice', async (
   const gateway = await start(context, provider);
   await adminClient(gateway.url).must('POST', '/rollouts/upgrade/start');
   const search = { type: 'web_search' };
-  const own = { type: 'function', function: { name: 'f', parameters: { type: 'object' } } };
+  const own = { type: 'function', function: { name: 'f', parameters: { type: 'object', properties: {} } } };
   await ask(gateway, { user: 'a', web_search_options: {} });
   await ask(gateway, { user: 'b', tools: [search] });
   await ask(gateway, { user: 'c', tools: [own] });
@@ -344,7 +344,9 @@ test('a copy goes to a provider of another dialect as a call would', async (cont
   await ask(gateway, { ...more, stream: true });
   await ask(gateway, more, '/v1/messages');
   await ask(gateway, { ...more, stream: true }, '/v1/messages');
-  const tools = [{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }];
+  const tools = [
+    { type: 'function', function: { name: 'f', parameters: { type: 'object', properties: {} } } },
+  ];
   await ask(gateway, { ...more, tools });
   const copies = (await gateway.calls(8)).filter(isCopy);
   assert.deepEqual(

@@ -5,9 +5,11 @@ import OpenAI from 'openai';
 import { NO_USAGE, type Usage } from '../../src/conversation/usage.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 import { startFakeAnthropic } from '../support/fake-anthropic.ts';
+import { startFakeBedrock } from '../support/fake-bedrock.ts';
 import { startFakeGemini } from '../support/fake-gemini.ts';
 import { startFakeOpenAi } from '../support/fake-openai.ts';
 import type { FakeOptions, FakeProvider, LoggedRequest } from '../support/fake-provider.ts';
+import { startFakeVertexModels } from '../support/fake-vertex-models.ts';
 import { startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
 
 export type UpstreamName = 'openai' | 'anthropic' | 'gemini';
@@ -46,21 +48,37 @@ export interface World {
   checkBooks(expectedRefusals?: number): Promise<void>;
 }
 
-/** Started once a file, and closed after it. `models`: names for them in the config language. */
-export async function startWorld(options: FakeOptions = {}, models: object = {}): Promise<World> {
+/**
+ * Started once a file, and closed after it. `models`: names for them in the config language; `clouds`: Bedrock and Vertex are there, too.
+ */
+export async function startWorld(
+  options: FakeOptions = {},
+  models: object = {},
+  clouds = false,
+): Promise<World> {
   const [openai, compatible, anthropic, gemini] = await Promise.all([
     startFakeOpenAi(options),
     startFakeOpenAi({ ...options, compatible: true }),
     startFakeAnthropic(options),
     startFakeGemini(options),
   ]);
-  const fakes = { openai, compatible, anthropic, gemini };
+  const bedrock = clouds ? await startFakeBedrock(options) : undefined;
+  const vertex = clouds ? await startFakeVertexModels(options) : undefined;
+  const fakes = {
+    ...{ openai, compatible, anthropic, gemini },
+    ...(bedrock ? { bedrock } : {}),
+    ...(vertex ? { vertex } : {}),
+  };
   const gateway = await startGateway({
     providers: {
       openai: describeProvider(openai),
       compatible: { adapter: 'openai-compatible', ...describeProvider(compatible) },
       anthropic: describeProvider(anthropic),
       gemini: describeProvider(gemini),
+      ...(bedrock ? { bedrock: { ...describeProvider(bedrock), region: 'us-east-1' } } : {}),
+      ...(vertex
+        ? { vertex: { ...describeProvider(vertex), project: 'my-project', location: 'europe-west4' } }
+        : {}),
     },
     models,
   });
@@ -150,6 +168,9 @@ function recordedUsage({ target, usage }: UsageRecord): string {
 function servedUsage({ path, body, status, usage, aborted }: LoggedRequest): string[] {
   if (!usage || status !== 200 || aborted) return [];
   const served: Usage = { ...NO_USAGE, ...usage };
+  // Bedrock does not tell what of its output was thought.
+  if (/\/converse/.test(path))
+    Object.assign(served, { output: served.output + served.reasoning, reasoning: 0 });
   return [`${modelOf(path, body)} ${JSON.stringify(served)}`];
 }
 
@@ -164,7 +185,7 @@ function subtract(list: readonly string[], others: readonly string[]): string[] 
 }
 
 function modelOf(path: string, body: LoggedRequest['body']): string {
-  const [, named] = /\/models\/([^:]+):/.exec(path) ?? [];
-  if (named !== undefined) return named;
+  const [, named] = /\/models\/([^:]+):|\/model\/([^/]+)\/converse/.exec(path)?.filter(Boolean) ?? [];
+  if (named !== undefined) return decodeURIComponent(named);
   return typeof body === 'object' && body !== null && 'model' in body ? String(body.model) : '';
 }
