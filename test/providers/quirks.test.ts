@@ -181,7 +181,7 @@ const SENT: Record<string, Expected> = {
     names: true,
   },
   alibaba: {
-    model: 'qwen-plus',
+    model: 'qwen3-max',
     fields: { ...LIMIT, reasoning_effort: undefined, enable_thinking: true },
     dropped: ['reasoning_effort=enabled'],
     assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
@@ -400,6 +400,22 @@ const FORCED: [provider: string, model: string, said: JsonObject, sent: object, 
     [],
   ],
   ['moonshot', 'moonshot-v1-8k', { tool_choice: CLOCK }, { tool_choice: CLOCK }, []],
+  [
+    'alibaba',
+    'qwen3-max',
+    { tool_choice: 'required' },
+    { tool_choice: 'required', enable_thinking: false },
+    [],
+  ],
+  [
+    'alibaba',
+    'qwen3-8b',
+    { tool_choice: CLOCK, reasoning_effort: 'high' },
+    { tool_choice: CLOCK, enable_thinking: false },
+    ['reasoning_effort'],
+  ],
+  ['alibaba', 'qwen3-30b-a3b-thinking-2507', { tool_choice: 'required' }, REFUSED, []],
+  ['alibaba', 'qwen3-coder-plus', { tool_choice: CLOCK }, { tool_choice: CLOCK }, []],
   // Ollama reads no choice.
   ['ollama', 'qwen3', { tool_choice: 'auto' }, { tool_choice: 'auto' }, []],
   ['ollama', 'qwen3', { tool_choice: 'none' }, { tools: undefined, tool_choice: 'none' }, []],
@@ -446,7 +462,9 @@ const EFFORTS: [provider: string, model: string, told: Record<string, string | u
     'mistral-large-4-0',
     { none: undefined, minimal: 'low', low: undefined, medium: undefined, high: undefined, max: 'high' },
   ],
-  ['alibaba', 'qwen-plus', { none: undefined, low: 'enabled', high: undefined, max: 'enabled' }],
+  ['alibaba', 'qwen3-max', { none: undefined, low: 'enabled', high: undefined, max: 'enabled' }],
+  // Thinks in streams alone.
+  ['alibaba', 'qwen-plus', { none: undefined, low: 'none', high: 'none' }],
   ['moonshot', 'kimi-k2.6', { none: undefined, low: 'enabled', high: undefined }],
   ['moonshot', 'kimi-k3', { minimal: 'low', low: undefined, medium: 'high', high: undefined, xhigh: 'max' }],
   ['groq', 'qwen/qwen3-32b', { none: undefined, low: 'default', high: undefined, default: undefined }],
@@ -727,6 +745,34 @@ test('sealed details of a client’s own make hold words alone', () => {
     'messages'
   ] as JsonObject[];
   assert.deepEqual(sent?.['reasoning_details'], [{ type: 'reasoning.text', text: 'Hm.' }]);
+});
+
+test('Alibaba is told that the open models of Qwen 3 do not think in an answer that is asked whole', () => {
+  const quirked = quirkedChat('alibaba');
+  const OFF_THERE = { enable_thinking: false };
+  for (const [model, said, written] of [
+    ['qwen3-8b', {}, OFF_THERE],
+    ['qwen3-8b', { stream: false }, OFF_THERE],
+    ['qwen3-8b', { stream: true }, {}],
+    ['qwen3-8b', { enable_thinking: true }, {}],
+    ['qwen3-8b', { tool_choice: 'auto' }, OFF_THERE],
+    ['qwen3-30b-a3b-instruct-2507', {}, {}],
+    ['qwen3-235b-a22b-thinking-2507', {}, {}],
+    ['qwen3-max', {}, {}],
+  ] as [string, JsonObject, JsonObject][]) {
+    const body = { model: 'm', messages: [{ role: 'user', content: 'x' }], ...said };
+    const { body: sent, dropped } = rewriteRequest(quirked, Buffer.from(JSON.stringify(body)), model);
+    assert.deepEqual([JSON.parse(sent.toString()), dropped], [{ ...body, ...written }, []]);
+  }
+  const streamed = { model: 'm', messages: [], stream: true, reasoning_effort: 'high' };
+  const { body: sent } = rewriteRequest(quirked, Buffer.from(JSON.stringify(streamed)), 'qwen3-8b');
+  assert.equal(JSON.parse(sent.toString()).enable_thinking, true);
+  const asked = messagesDialect.decodeRequest(
+    { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'x' }] },
+    {},
+  );
+  const encoded = quirked.dialect.encodeRequest(asked, 'qwen3-8b');
+  assert.deepEqual([encoded.body['enable_thinking'], encoded.dropped], [false, []]);
 });
 
 test('Ollama reads texts as one, and images that are there', () => {

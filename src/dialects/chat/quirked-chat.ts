@@ -19,6 +19,7 @@ import { MessageRules } from './message-rules.ts';
 import type { ChatQuirks } from './quirks.ts';
 import { decodeResponse } from './response.ts';
 import { ChatStreamDecoder } from './stream-decoder.ts';
+import { withUnsaid } from './unsaid-fields.ts';
 
 /** A request's bytes with the rules applied, and what they left out, in the chat dialect's words. */
 export interface RewrittenBody {
@@ -49,7 +50,10 @@ export class QuirkedChat {
   constructor(quirks: ChatQuirks) {
     const { fields = {}, embeddings = {}, thinkTags = false } = quirks;
     this.#quirks = quirks;
-    this.#fields = new FieldRules(withForcedTools(fields, quirks.forcedTools), new MessageRules(quirks));
+    this.#fields = new FieldRules(
+      withUnsaid(withForcedTools(fields, quirks.forcedTools), quirks.unsaid),
+      new MessageRules(quirks),
+    );
     this.#embeddings = new FieldRules(embeddings);
     this.takesStreamOptions = fields['stream_options'] === undefined;
     this.emulatesCustomTools = quirks.customTools !== true;

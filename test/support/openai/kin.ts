@@ -609,8 +609,23 @@ const nvidia: Kin = { ...openSamplers, rules: [refuseRole('developer'), refuseOr
 /** vLLM reads both words. */
 const vllm: Kin = { ...nvidia, own: ['reasoning_effort', 'top_k'] };
 
+/** Open Qwen 3 thinks unless it is told not to; of what is asked whole only Qwen 3 Max and what came after thinks. */
 const alibaba: Kin = {
   ...openModels,
+  rules: [
+    refuseRole('developer'),
+    (body) => {
+      const model = String(body['model']);
+      const isOpen = /^qwen3-\d/.test(model) && !/instruct|coder/.test(model);
+      const thinks = body['enable_thinking'] ?? isOpen;
+      if (thinks === true && body['stream'] !== true && /^qwen3-\d|^qwen-(plus|flash|turbo)/.test(model))
+        return openAiError(400, 'parameter.enable_thinking must be set to false for non-streaming calls');
+      if (thinks !== true || forcedChoice(body) === undefined) return undefined;
+      const refused =
+        'The tool_choice parameter does not support being set to required or object in thinking mode';
+      return openAiError(400, `<400> InternalError.Algo.InvalidParameter: ${refused}`);
+    },
+  ],
   own: ['enable_thinking', 'max_completion_tokens', 'top_k'],
   refuses: listed('reasoning_effort'),
   thinkTags: false,
