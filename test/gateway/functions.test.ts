@@ -117,7 +117,6 @@ for (const [provider, name] of SERVERS) {
 const REASONED: object = { reasoning_content: 'Ask.' };
 /** Where thoughts do not go back. */
 const LOST: Record<string, string> = {
-  mistral: 'messages[].reasoning_content',
   groq: 'messages[].reasoning_content',
 };
 
