@@ -55,6 +55,12 @@ function describeMessages(quirks: ChatQuirks): string[] {
     ...(files === 'none' ? ['files are refused, but for texts'] : []),
     ...(continuation ? [`a begun answer by ${code(continuation)}`] : []),
     ...(alternating ? ['speakers take turns'] : []),
+    ...(quirks.strictTurns === 'every_model' ? [STRICT_TURNS] : []),
+    ...(quirks.strictTurns === 'mistrals' ? [`of Mistral’s models: ${STRICT_TURNS}`] : []),
+    ...(quirks.demandsReasoning ? ['thoughts of other models go, too, or a space for them'] : []),
+    ...(quirks.forcedTools ? ['a tool that must be called is called without thinking'] : []),
+    ...(quirks.images === 'inline' ? ['images by their address are refused'] : []),
+    ...(quirks.texts === 'joined' ? ['texts in a list are one text'] : []),
     ...(quirks.customTools ? ['custom tools are known; elsewhere they are functions'] : []),
     ...(quirks.functions ? ['the deprecated `functions` are known; elsewhere they are tools'] : []),
     ...(quirks.allowedTools
@@ -63,6 +69,9 @@ function describeMessages(quirks: ChatQuirks): string[] {
     ...(thinkTags ? ['thoughts in `<think>` tags are read'] : []),
   ];
 }
+
+const STRICT_TURNS =
+  'the assistant speaks between results of tools and the user, who says what instructs behind its turns';
 
 function describeReasoning(reasoning: ChatQuirks['reasoning']): string[] {
   if (reasoning === undefined) return [];
