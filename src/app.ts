@@ -19,10 +19,12 @@ import type { Gateway } from './gateway/gateway.ts';
 import { LateCounts } from './gateway/late-counts.ts';
 import { Spool } from './gateway/spool.ts';
 import type { AdminParts } from './http/admin/admin-doors.ts';
+import { holdRequests } from './http/held-requests.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { PromptModels } from './http/prompt-models.ts';
 import { createHttpServer } from './http/server.ts';
 import { compileAdminKeys, hasOwner, hasTenants, instanceSecrets, storeUrl } from './instance-settings.ts';
+import { leave } from './leaving.ts';
 import { GONE_KEY, GoneModels } from './lifecycle/gone-models.ts';
 import { makeArchives } from './make-archives.ts';
 import { makeBilling } from './make-billing.ts';
@@ -45,6 +47,7 @@ import { HedgingBook } from './routing/hedging.ts';
 import { StructureJudge } from './schemas/structure-judge.ts';
 import { GrowingIds } from './store/growing-ids.ts';
 import { openStore } from './store/open.ts';
+import type { MetricReading } from './telemetry/metric-reading.ts';
 import type { RedactingLog } from './telemetry/redacting-log.ts';
 import { tellLedgerProblem, tellOverload, tellRecovery, tellRecoveryFailure } from './tell-problems.ts';
 import { AccessRequests } from './tenants/access-requests.ts';
@@ -63,6 +66,7 @@ import { InFlight } from './usage/in-flight.ts';
 import { Journal, type JournalProblem } from './usage/journal.ts';
 import { Ledger, type LedgerProblem, scheduleTimeout } from './usage/ledger.ts';
 import { JournalTakeover } from './usage/recover.ts';
+import type { Seat, Told } from './workers/messages.ts';
 
 export interface App {
   /** Where it listens, e.g. `http://127.0.0.1:8080`. */
@@ -71,6 +75,16 @@ export interface App {
   firstSecrets: FirstSecrets | undefined;
   /** Reads the config file again; what is wrong with it is logged, and changes nothing. */
   reload(): Promise<void>;
+  /** Takes up what another instance has made; what cannot be taken up is logged. */
+  lookForNewer(): Promise<void>;
+  /** Notes an event that the log has already. */
+  note(event: Told): void;
+  readMetrics(): Promise<MetricReading[]>;
+  /**
+   * Gives up its connections without failing a request, for up to the config's `drainTimeout` or until it is hurried: another process
+   * has to take new ones. `stop` has what is left of that time.
+   */
+  leave(hurried: AbortSignal): Promise<void>;
   /**
    * Lets running calls finish (up to the config's `drainTimeout`, or until there is no time left), writes what is pending, closes
    * everything.
@@ -89,16 +103,26 @@ const FOLLOW_MS = 500;
 /** How long a stop waits for a change of the configuration that is under way: the store may hang. */
 const SETTLE_MS = 3_000;
 
+/** What an instance that is one of several workers has of the others. */
+export interface WorkerSeat {
+  seat: Seat;
+  /** The metrics of all, as Prometheus reads them. */
+  scrape(): Promise<string>;
+  /** The configuration was changed here. */
+  tellChanged(): void;
+}
+
 /**
  * The composition root: builds every part once and wires it; nothing else constructs.
  *
- * `fetch`: asks the issuers of access tokens, and what lists the addresses of providers.
+ * `fetch`: asks the issuers of access tokens, and what lists the addresses of providers. `worker`: absent where the gateway is one process.
  */
 export async function startApp(
   loaded: LoadedConfig,
   declarations: readonly ProviderDeclaration[],
   { log, redact, hide }: RedactingLog,
   fetch: typeof globalThis.fetch = globalThis.fetch,
+  worker?: WorkerSeat,
 ): Promise<App> {
   const { config } = loaded;
   const store = await openStore(storeUrl(config), {
@@ -271,6 +295,7 @@ export async function startApp(
       places.setBounds(compiled.snapshot.bounds);
       endOthers();
       admin.keys = adminKeys;
+      worker?.tellChanged();
       if (lifecycle.phase !== 'draining') credentialFiles.follow(next.credentialFiles);
       if (hasTenants(next) && made.tenantKeys.length > 0) await endFirstTenantKey(made, log);
     };
@@ -322,12 +347,15 @@ export async function startApp(
 
   const server = createHttpServer({
     bodyLimitBytes: config.server.bodyLimit,
+    worker: worker?.seat.number,
     makeRequestId: () => callIds.next(),
     onInternalError: (error) =>
       log.error({ err: error }, 'a request failed for a reason that the gateway does not know'),
   });
   const openConnections = new OpenConnections(server.server);
-  const { metrics } = view;
+  const metrics = worker
+    ? { contentType: view.metrics.contentType, render: () => worker.scrape() }
+    : view.metrics;
   const hasOpenMetrics = config.server.metrics === 'open';
   const feedback = new FeedbackBook({ store, tenantEnds, now: Date.now, wait: setTimeout });
   openDoors(server, {
@@ -336,6 +364,12 @@ export async function startApp(
 
   const watch = new FileWatch(loaded.path, () => void control.reloadFile());
   let follow: NodeJS.Timeout | undefined;
+  let drainMs = config.server.drainTimeout;
+  const leaveConnections = async (hurried: AbortSignal) => {
+    const startedMs = monotonicMs();
+    await leave(server.server, openConnections, { timeoutMs: drainMs, monotonicMs, hurried });
+    drainMs = Math.max(0, drainMs - (monotonicMs() - startedMs));
+  };
   const stop = async (noTimeLeft?: AbortSignal) => {
     lifecycle.phase = 'draining';
     watch.stop();
@@ -348,7 +382,7 @@ export async function startApp(
     ownCalls.stop();
     await rolloutController.stop();
     await promptWatch.stop();
-    await drain(gateway, openConnections, config.server.drainTimeout, noTimeLeft);
+    await drain(gateway, openConnections, drainMs, noTimeLeft);
     await closeServer(server);
     promptAnswers.close();
     if (!(await control.settle(SETTLE_MS)))
@@ -374,7 +408,8 @@ export async function startApp(
     await takeover.run();
     await pastSpending.learnAll();
     await Promise.all([quotas.open(), health?.open()]);
-    const { host, port } = config.server;
+    const { host, port } = worker?.seat ?? config.server;
+    const letGoOn = worker && holdRequests(server.server);
     const url = await server.listen({ host, port });
     // Only now: secrets that are made before a start that fails would be seen by nobody.
     const isPastFirst = hasTenants(control.config) || (await hadTenants(store));
@@ -391,7 +426,14 @@ export async function startApp(
     follow = setInterval(() => void control.lookForNewer(), FOLLOW_MS);
     unbilled.start();
     lifecycle.phase = 'ready';
-    return { url, firstSecrets, reload: () => control.reloadFile(), stop };
+    letGoOn?.();
+    return {
+      ...{ url, firstSecrets, stop, leave: leaveConnections },
+      reload: () => control.reloadFile(),
+      lookForNewer: () => control.lookForNewer(),
+      note: ({ kind, severity, message, details }) => events.note(kind, severity, message, details),
+      readMetrics: () => view.metrics.read(),
+    };
   } catch (error) {
     await stop();
     throw error;

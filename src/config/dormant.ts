@@ -12,7 +12,6 @@ interface DormantField {
  * row out (and may give it a default in the schema, which a dormant field must not have).
  */
 export const DORMANT: readonly DormantField[] = [
-  { pattern: 'server.workers' },
   { pattern: 'rollouts.*.prompt' },
   { pattern: 'rollouts.*.gates.judge.prompt' },
 ];

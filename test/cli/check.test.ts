@@ -49,7 +49,6 @@ test('what is parsed but not in effect yet is warned of', async (t) => {
   const cwd = await mkdtemp(join(tmpdir(), 'fairlead-check-'));
   t.after(() => rm(cwd, { recursive: true }));
   const config = {
-    server: { workers: 2 },
     providers: { echo: { accounts: [{ name: 'main', apiKey: 'k' }] } },
     rollouts: {
       reworded: { prompt: 'a', stable: 1, candidate: 2 },
@@ -61,7 +60,6 @@ test('what is parsed but not in effect yet is warned of', async (t) => {
   assert.equal(code, 0);
   assert.equal(stdout, 'fairlead.yaml: ok (1 provider, 0 models, 0 tenants)\n');
   assert.deepEqual(stderr.split('\n'), [
-    'fairlead.yaml: warning: server.workers: parsed, not in effect yet',
     'fairlead.yaml: warning: rollouts.reworded.prompt (and 1 more such): parsed, not in effect yet',
     '',
   ]);
