@@ -44,14 +44,14 @@ import { LocalQuotas } from './quotas/local-quotas.ts';
 import { findNewBudgets } from './quotas/spent-budgets.ts';
 import { RolloutBook } from './rollouts/rollout-book.ts';
 import { HedgingBook } from './routing/hedging.ts';
+import type { App, WorkerSeat } from './running-app.ts';
 import { StructureJudge } from './schemas/structure-judge.ts';
 import { GrowingIds } from './store/growing-ids.ts';
 import { openStore } from './store/open.ts';
-import type { MetricReading } from './telemetry/metric-reading.ts';
 import type { RedactingLog } from './telemetry/redacting-log.ts';
 import { tellLedgerProblem, tellOverload, tellRecovery, tellRecoveryFailure } from './tell-problems.ts';
 import { AccessRequests } from './tenants/access-requests.ts';
-import { ensureFirstKeys, FIRST_TENANT, type FirstSecrets } from './tenants/first-start.ts';
+import { ensureFirstKeys, FIRST_TENANT } from './tenants/first-start.ts';
 import { KeyRing } from './tenants/keys.ts';
 import { hadTenants, MadeKeys } from './tenants/made-keys.ts';
 import { TenantEnds } from './tenants/tenant-ends.ts';
@@ -66,31 +66,6 @@ import { InFlight } from './usage/in-flight.ts';
 import { Journal, type JournalProblem } from './usage/journal.ts';
 import { Ledger, type LedgerProblem, scheduleTimeout } from './usage/ledger.ts';
 import { JournalTakeover } from './usage/recover.ts';
-import type { Seat, Told } from './workers/messages.ts';
-
-export interface App {
-  /** Where it listens, e.g. `http://127.0.0.1:8080`. */
-  url: string;
-  /** Secrets that were made at this start and exist nowhere else. */
-  firstSecrets: FirstSecrets | undefined;
-  /** Reads the config file again; what is wrong with it is logged, and changes nothing. */
-  reload(): Promise<void>;
-  /** Takes up what another instance has made; what cannot be taken up is logged. */
-  lookForNewer(): Promise<void>;
-  /** Notes an event that the log has already. */
-  note(event: Told): void;
-  readMetrics(): Promise<MetricReading[]>;
-  /**
-   * Gives up its connections without failing a request, for up to the config's `drainTimeout` or until it is hurried: another process
-   * has to take new ones. `stop` has what is left of that time.
-   */
-  leave(hurried: AbortSignal): Promise<void>;
-  /**
-   * Lets running calls finish (up to the config's `drainTimeout`, or until there is no time left), writes what is pending, closes
-   * everything.
-   */
-  stop(noTimeLeft?: AbortSignal): Promise<void>;
-}
 
 /** What may wait on disk of all uploads together. */
 const SPOOL_BYTES = 4 * 1024 ** 3;
@@ -102,15 +77,6 @@ const FOLLOW_MS = 500;
 
 /** How long a stop waits for a change of the configuration that is under way: the store may hang. */
 const SETTLE_MS = 3_000;
-
-/** What an instance that is one of several workers has of the others. */
-export interface WorkerSeat {
-  seat: Seat;
-  /** The metrics of all, as Prometheus reads them. */
-  scrape(): Promise<string>;
-  /** The configuration was changed here. */
-  tellChanged(): void;
-}
 
 /**
  * The composition root: builds every part once and wires it; nothing else constructs.
@@ -160,7 +126,7 @@ export async function startApp(
     observe: (records) => view.observe(records),
   });
   const view = new OutsideView({
-    ...{ store, news, now: Date.now },
+    ...{ store, news, worker, now: Date.now },
     config: () => inForce.config,
     gateway: () => gateway,
     revision: () => control.revision,
@@ -353,22 +319,27 @@ export async function startApp(
       log.error({ err: error }, 'a request failed for a reason that the gateway does not know'),
   });
   const openConnections = new OpenConnections(server.server);
-  const metrics = worker
-    ? { contentType: view.metrics.contentType, render: () => worker.scrape() }
-    : view.metrics;
   const hasOpenMetrics = config.server.metrics === 'open';
   const feedback = new FeedbackBook({ store, tenantEnds, now: Date.now, wait: setTimeout });
   openDoors(server, {
-    ...{ gateway, lifecycle, control, admin, prompts, promptAnswers, feedback, metrics, hasOpenMetrics },
+    ...{
+      gateway,
+      lifecycle,
+      control,
+      admin,
+      prompts,
+      promptAnswers,
+      feedback,
+      hasOpenMetrics,
+      metrics: view.metricsPage,
+    },
   });
 
   const watch = new FileWatch(loaded.path, () => void control.reloadFile());
   let follow: NodeJS.Timeout | undefined;
   let drainMs = config.server.drainTimeout;
   const leaveConnections = async (hurried: AbortSignal) => {
-    const startedMs = monotonicMs();
-    await leave(server.server, openConnections, { timeoutMs: drainMs, monotonicMs, hurried });
-    drainMs = Math.max(0, drainMs - (monotonicMs() - startedMs));
+    drainMs = await leave(server.server, openConnections, { timeoutMs: drainMs, monotonicMs, hurried });
   };
   const stop = async (noTimeLeft?: AbortSignal) => {
     lifecycle.phase = 'draining';
@@ -428,11 +399,10 @@ export async function startApp(
     lifecycle.phase = 'ready';
     letGoOn?.();
     return {
-      ...{ url, firstSecrets, stop, leave: leaveConnections },
+      ...{ url, firstSecrets, stop, leave: leaveConnections, readMetrics: () => view.metrics.read() },
       reload: () => control.reloadFile(),
       lookForNewer: () => control.lookForNewer(),
       note: ({ kind, severity, message, details }) => events.note(kind, severity, message, details),
-      readMetrics: () => view.metrics.read(),
     };
   } catch (error) {
     await stop();

@@ -12,13 +12,13 @@ const IDLE_MS = 5_000;
 /**
  * Gives a server's connections up without failing a request: no new ones are taken (another process takes them), what comes over
  * those that are open is served, and answered with `connection: close`; those over which nothing comes are closed after a while. Resolves
- * when none is left, or the time has passed, or there is no time left.
+ * when none is left, or the time has passed, or there is no time left, with how much of the time is left.
  */
 export async function leave(
   server: Server,
   connections: OpenConnections,
   { timeoutMs, monotonicMs, hurried }: { timeoutMs: number; monotonicMs: () => number; hurried: AbortSignal },
-): Promise<void> {
+): Promise<number> {
   const deadline = monotonicMs() + timeoutMs;
   // An HTTP server's own way closes idle connections at once, over which a request may be on its way.
   NetServer.prototype.close.call(server);
@@ -30,6 +30,7 @@ export async function leave(
     await sleep(LOOK_MS);
     // What arrived meanwhile is read by then.
     await setImmediate();
-    if (connections.closeIdle(monotonicMs(), IDLE_MS) === 0) return;
+    if (connections.closeIdle(monotonicMs(), IDLE_MS) === 0) break;
   }
+  return Math.max(0, deadline - monotonicMs());
 }

@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import type { App } from '../app.ts';
 import { describeDormant, listDormant } from '../config/dormant.ts';
 import { type LoadedConfig, openConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
+import type { App } from '../running-app.ts';
 import { openLog } from '../telemetry/redacting-log.ts';
 import type { ProviderDeclaration } from '../upstream/provider.ts';
 import { openLink, type WorkerLink } from '../workers/worker-link.ts';

@@ -1,4 +1,4 @@
-import type { App } from '../app.ts';
+import type { App } from '../running-app.ts';
 
 /** What a newcomer needs, once: secrets are stored only as hashes. */
 export function welcome({ url, firstSecrets }: Pick<App, 'url' | 'firstSecrets'>): string {

@@ -36,6 +36,7 @@ export class Member {
   /** Somebody waits for whether it starts, and tells of its end. */
   isOnTrial = false;
   isListening = false;
+  tookCalls = false;
   readonly #worker: Worker;
 
   constructor(seat: Seat, nowMs: number, onMessage: (message: ToPrimary) => void) {
@@ -49,6 +50,7 @@ export class Member {
       this.#worker.on('message', (message: ToPrimary) => {
         if (message.kind === 'listening') {
           this.isListening = true;
+          this.tookCalls = true;
           resolve(message.url);
         } else onMessage(message);
       });

@@ -246,7 +246,10 @@ export class Workers {
   #tellDeath(member: Member, { code, signal }: Exit): void {
     this.#deaths += 1;
     const details = { worker: member.seat, pid: member.pid, code, signal };
-    this.#tell('alarm', 'worker_died', 'A worker ended by itself: calls that it had are cut off.', details);
+    const message = member.tookCalls
+      ? 'A worker ended by itself: calls that it had are cut off.'
+      : 'A worker could not start in the place of one that ended: its log says why, and it is tried again.';
+    this.#tell('alarm', 'worker_died', message, details);
   }
 
   /** In the log here, and as an event by a worker, which has the store. */
