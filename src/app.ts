@@ -322,17 +322,8 @@ export async function startApp(
   const hasOpenMetrics = config.server.metrics === 'open';
   const feedback = new FeedbackBook({ store, tenantEnds, now: Date.now, wait: setTimeout });
   openDoors(server, {
-    ...{
-      gateway,
-      lifecycle,
-      control,
-      admin,
-      prompts,
-      promptAnswers,
-      feedback,
-      hasOpenMetrics,
-      metrics: view.metricsPage,
-    },
+    ...{ gateway, lifecycle, control, admin, prompts, promptAnswers, feedback, hasOpenMetrics },
+    metrics: view.metricsPage,
   });
 
   const watch = new FileWatch(loaded.path, () => void control.reloadFile());

@@ -22,6 +22,9 @@ A second signal ends them, with an error that their clients are told and a recor
 some seconds; a third one at once. The config file is watched: what is changed in it is in effect within a second, and
 running calls go on; SIGHUP has it read, too. A file that is wrong changes nothing, and the log says why.
 
+With server.workers above 1 this process starts as many others, which serve the calls, and replaces those that end.
+SIGUSR2 replaces all of them one by one by new ones, without failing a call: they run what is on disk then.
+
   --config FILE   the configuration; else FAIRLEAD_CONFIG, else ./fairlead.yaml, else none: then providers come
                   from environment variables such as OPENAI_API_KEY, and 'echo' is always there
   PORT, HOST, FAIRLEAD_DATA and FAIRLEAD_ADMIN_KEY are read from the environment. FAIRLEAD_SECRET (32 random bytes as

@@ -1,6 +1,11 @@
 import type { Worker } from 'node:cluster';
 import cluster from 'node:cluster';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { watchConnectionOnItsWay } from './handed-connection.ts';
 import { SEAT_VARIABLE, type Seat, type ToPrimary, type ToWorker } from './messages.ts';
+
+/** What a process that is gone has sent is read in much less. */
+const LAST_WORDS_MS = 1_000;
 
 /** How a process ended. */
 export interface Exit {
@@ -71,7 +76,9 @@ export class Member {
   /** Its process is gone, and what it sent last was read. */
   async #waitForEnd(): Promise<Exit> {
     const worker = this.#worker;
-    const drained = new Promise((resolve) => worker.once('disconnect', resolve));
+    const closeConnection = watchConnectionOnItsWay(worker.process);
+    // Node may leave this event out where a connection is on its way, but then the channel is at its end.
+    const drained = new Promise((resolve) => worker.process.once('disconnect', resolve));
     const exit = await new Promise<Exit>((resolve) => {
       worker.once('exit', (code: number | null, signal: string | null) => {
         this.isListening = false;
@@ -82,7 +89,8 @@ export class Member {
         if (worker.process.pid === undefined) resolve({ code: 1, signal: null });
       });
     });
-    if (worker.process.pid !== undefined) await drained;
+    if (worker.process.connected) await Promise.race([drained, sleep(LAST_WORDS_MS)]);
+    closeConnection();
     return exit;
   }
 }

@@ -221,8 +221,16 @@ test('of a worker that is killed only what it had under way fails; it is replace
   );
   await clients.answered(50);
   const [killed = 0] = workerPids();
+  // Of new connections one is on its way to it when it is killed.
+  process.kill(killed, 'SIGSTOP');
+  const fresh = Promise.allSettled(
+    Array.from({ length: 4 }, () => call(url, new Agent(), talk('c\nlong 2'), TEST_KEY)),
+  );
+  await sleep(200);
   const killedAtMs = performance.now();
   process.kill(killed, 'SIGKILL');
+  const lost = (await fresh).filter(({ status }) => status === 'rejected').length;
+  assert.ok(lost <= 1, `${lost} new connections were lost`);
   await until('it is replaced', () => /worker_replaced/.test(gateway.output()));
   await clients.answered(50);
   await clients.end();
