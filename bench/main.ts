@@ -85,6 +85,8 @@ async function startSubjects(
       scenarios: SCENARIOS,
       directory: join(directory, subject.name),
       cpus: cpus.gateway,
+      pairOfCpus: cpus.pair,
+      trafficCpus: cpus.traffic,
     };
     mkdirSync(site.directory);
     entrants.push(await startSubject(subject, site));

@@ -25,7 +25,7 @@ CPU time per call and per streamed chunk: Fairlead and its peers side by side, i
   --quick        within two minutes: fewer and shorter rounds
   --rounds N     measured rounds (default ${ROUNDS.full}, with --quick ${ROUNDS.quick})
   --only NAMES   only these scenarios and subjects, comma-separated; may be given again
-                 scenarios: ${scenarioNames.join(', ')} (the last only by its name)
+                 scenarios: ${scenarioNames.join(', ')} (the last three only by their names)
                  subjects:  ${subjectNames.join(', ')}
   --assert       fail when a budget of bench/budgets.ts is missed or could not be measured
   --json         print the results as JSON instead of tables

@@ -85,6 +85,17 @@ export const SCENARIOS: readonly Scenario[] = [
     warmUps: 12,
     calls: { quick: 20_000, full: 50_000 },
   },
+  {
+    name: 'workers',
+    title: '1 KB call, of one process and of two workers, on two CPUs, with limits in a Redis',
+    byNameOnly: true,
+    per: 'call',
+    requestBytes: 1_024,
+    answer: { kind: 'whole', sizeBytes: 1_024 },
+    connections: 64,
+    warmUps: 16,
+    calls: { quick: 20_000, full: 50_000 },
+  },
 ];
 
 /** What a gateway that tells public names from versions calls upstream: the model name is one thing it rewrites. */

@@ -19,11 +19,13 @@ import type { Gateway } from './gateway/gateway.ts';
 import { LateCounts } from './gateway/late-counts.ts';
 import { Spool } from './gateway/spool.ts';
 import type { AdminParts } from './http/admin/admin-doors.ts';
+import { holdRequests } from './http/held-requests.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { PromptCache } from './http/prompt-cache.ts';
 import { PromptModels } from './http/prompt-models.ts';
 import { createHttpServer } from './http/server.ts';
 import { compileAdminKeys, hasOwner, hasTenants, instanceSecrets, storeUrl } from './instance-settings.ts';
+import { leave } from './leaving.ts';
 import { GONE_KEY, GoneModels } from './lifecycle/gone-models.ts';
 import { makeArchives } from './make-archives.ts';
 import { makeBilling } from './make-billing.ts';
@@ -43,13 +45,14 @@ import { LocalQuotas } from './quotas/local-quotas.ts';
 import { findNewBudgets } from './quotas/spent-budgets.ts';
 import { RolloutBook } from './rollouts/rollout-book.ts';
 import { HedgingBook } from './routing/hedging.ts';
+import type { App, WorkerSeat } from './running-app.ts';
 import { StructureJudge } from './schemas/structure-judge.ts';
 import { GrowingIds } from './store/growing-ids.ts';
 import { openStore } from './store/open.ts';
 import type { RedactingLog } from './telemetry/redacting-log.ts';
 import { tellLedgerProblem, tellOverload, tellRecovery, tellRecoveryFailure } from './tell-problems.ts';
 import { AccessRequests } from './tenants/access-requests.ts';
-import { ensureFirstKeys, FIRST_TENANT, type FirstSecrets } from './tenants/first-start.ts';
+import { ensureFirstKeys, FIRST_TENANT } from './tenants/first-start.ts';
 import { KeyRing } from './tenants/keys.ts';
 import { hadTenants, MadeKeys } from './tenants/made-keys.ts';
 import { TenantEnds } from './tenants/tenant-ends.ts';
@@ -65,20 +68,6 @@ import { Journal, type JournalProblem } from './usage/journal.ts';
 import { Ledger, type LedgerProblem, scheduleTimeout } from './usage/ledger.ts';
 import { JournalTakeover } from './usage/recover.ts';
 
-export interface App {
-  /** Where it listens, e.g. `http://127.0.0.1:8080`. */
-  url: string;
-  /** Secrets that were made at this start and exist nowhere else. */
-  firstSecrets: FirstSecrets | undefined;
-  /** Reads the config file again; what is wrong with it is logged, and changes nothing. */
-  reload(): Promise<void>;
-  /**
-   * Lets running calls finish (up to the config's `drainTimeout`, or until there is no time left), writes what is pending, closes
-   * everything.
-   */
-  stop(noTimeLeft?: AbortSignal): Promise<void>;
-}
-
 /** What may wait on disk of all uploads together. */
 const SPOOL_BYTES = 4 * 1024 ** 3;
 
@@ -93,13 +82,14 @@ const SETTLE_MS = 3_000;
 /**
  * The composition root: builds every part once and wires it; nothing else constructs.
  *
- * `fetch`: asks the issuers of access tokens, and what lists the addresses of providers.
+ * `fetch`: asks the issuers of access tokens, and what lists the addresses of providers. `worker`: absent where the gateway is one process.
  */
 export async function startApp(
   loaded: LoadedConfig,
   declarations: readonly ProviderDeclaration[],
   { log, redact, hide }: RedactingLog,
   fetch: typeof globalThis.fetch = globalThis.fetch,
+  worker?: WorkerSeat,
 ): Promise<App> {
   const { config } = loaded;
   const store = await openStore(storeUrl(config), {
@@ -137,7 +127,7 @@ export async function startApp(
     observe: (records) => view.observe(records),
   });
   const view = new OutsideView({
-    ...{ store, news, now: Date.now },
+    ...{ store, news, worker, now: Date.now },
     config: () => inForce.config,
     gateway: () => gateway,
     revision: () => control.revision,
@@ -275,6 +265,7 @@ export async function startApp(
       places.setBounds(compiled.snapshot.bounds);
       endOthers();
       admin.keys = adminKeys;
+      worker?.tellChanged();
       if (lifecycle.phase !== 'draining') credentialFiles.follow(next.credentialFiles);
       if (hasTenants(next) && made.tenantKeys.length > 0) await endFirstTenantKey(made, log);
     };
@@ -322,20 +313,25 @@ export async function startApp(
 
   const server = createHttpServer({
     bodyLimitBytes: config.server.bodyLimit,
+    worker: worker?.seat.number,
     makeRequestId: () => callIds.next(),
     onInternalError: (error) =>
       log.error({ err: error }, 'a request failed for a reason that the gateway does not know'),
   });
   const openConnections = new OpenConnections(server.server);
-  const { metrics } = view;
   const hasOpenMetrics = config.server.metrics === 'open';
   const feedback = new FeedbackBook({ store, tenantEnds, now: Date.now, wait: setTimeout });
   openDoors(server, {
-    ...{ gateway, lifecycle, control, admin, prompts, promptCache, feedback, metrics, hasOpenMetrics },
+    ...{ gateway, lifecycle, control, admin, prompts, promptCache, feedback, hasOpenMetrics },
+    metrics: view.metricsPage,
   });
 
   const watch = new FileWatch(loaded.path, () => void control.reloadFile());
   let follow: NodeJS.Timeout | undefined;
+  let drainMs = config.server.drainTimeout;
+  const leaveConnections = async (hurried: AbortSignal) => {
+    drainMs = await leave(server.server, openConnections, { timeoutMs: drainMs, monotonicMs, hurried });
+  };
   const stop = async (noTimeLeft?: AbortSignal) => {
     lifecycle.phase = 'draining';
     watch.stop();
@@ -348,7 +344,7 @@ export async function startApp(
     ownCalls.stop();
     await rolloutController.stop();
     await promptWatch.stop();
-    await drain(gateway, openConnections, config.server.drainTimeout, noTimeLeft);
+    await drain(gateway, openConnections, drainMs, noTimeLeft);
     await closeServer(server);
     promptAnswers.close();
     if (!(await control.settle(SETTLE_MS)))
@@ -374,7 +370,8 @@ export async function startApp(
     await takeover.run();
     await pastSpending.learnAll();
     await Promise.all([quotas.open(), health?.open()]);
-    const { host, port } = config.server;
+    const { host, port } = worker?.seat ?? config.server;
+    const letGoOn = worker && holdRequests(server.server);
     const url = await server.listen({ host, port });
     // Only now: secrets that are made before a start that fails would be seen by nobody.
     const isPastFirst = hasTenants(control.config) || (await hadTenants(store));
@@ -391,7 +388,13 @@ export async function startApp(
     follow = setInterval(() => void control.lookForNewer(), FOLLOW_MS);
     unbilled.start();
     lifecycle.phase = 'ready';
-    return { url, firstSecrets, reload: () => control.reloadFile(), stop };
+    letGoOn?.();
+    return {
+      ...{ url, firstSecrets, stop, leave: leaveConnections, readMetrics: () => view.metrics.read() },
+      reload: () => control.reloadFile(),
+      lookForNewer: () => control.lookForNewer(),
+      note: ({ kind, severity, message, details }) => events.note(kind, severity, message, details),
+    };
   } catch (error) {
     await stop();
     throw error;

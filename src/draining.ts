@@ -25,6 +25,8 @@ export class OpenConnections {
   readonly #sockets = new Set<OpenSocket>();
   /** How much had come over a connection, and when it was that much for the first time. */
   readonly #seen = new WeakMap<OpenSocket, { bytes: number; atMs: number }>();
+  /** The same of a connection without a request. */
+  readonly #idle = new WeakMap<OpenSocket, { bytes: number; atMs: number }>();
 
   constructor(server: Server) {
     server.on('connection', (socket: Socket) => {
@@ -46,6 +48,25 @@ export class OpenConnections {
       if (response.req.complete || this.#isArriving(socket, nowMs)) found = true;
     }
     return found;
+  }
+
+  /** Has those that have a request closed when it is answered, as far as the answer has not begun. */
+  closeAfterAnswers(): void {
+    for (const { _httpMessage: response } of this.#sockets) {
+      if (response && !response.headersSent) response.shouldKeepAlive = false;
+    }
+  }
+
+  /** Closes those that have no request and over which nothing came for so long since it is asked. Gives how many are left. */
+  closeIdle(nowMs: number, idleMs: number): number {
+    for (const socket of this.#sockets) {
+      const { bytesRead: bytes, _httpMessage: response } = socket;
+      const idle = this.#idle.get(socket);
+      if (response) this.#idle.delete(socket);
+      else if (idle?.bytes !== bytes) this.#idle.set(socket, { bytes, atMs: nowMs });
+      else if (nowMs - idle.atMs >= idleMs) socket.destroy();
+    }
+    return this.#sockets.size;
   }
 
   #isArriving(socket: OpenSocket, nowMs: number): boolean {

@@ -2,7 +2,9 @@ import type { Config } from './config/resolve.ts';
 import type { ControlNews } from './control/control-news.ts';
 import { listRejected } from './gateway/credentials.ts';
 import type { Gateway } from './gateway/gateway.ts';
+import type { MetricsPage } from './http/operations-doors.ts';
 import type { BreakerReading } from './routing/lane-book.ts';
+import type { WorkerSeat } from './running-app.ts';
 import type { Store } from './store/store.ts';
 import { Alerts } from './telemetry/alerts.ts';
 import { AttemptWindow } from './telemetry/attempt-window.ts';
@@ -25,6 +27,8 @@ export interface OutsideSources {
   places: () => PlacesReading;
   /** Routing's circuits, for metrics and health; absent as long as it has none. */
   breakers?: () => Iterable<BreakerReading>;
+  /** Absent where the gateway is one process. */
+  worker?: WorkerSeat | undefined;
   /** Unix milliseconds. */
   now: () => number;
 }
@@ -39,6 +43,7 @@ export class OutsideView {
   readonly #attempts: AttemptWindow;
   readonly #alerts: Alerts;
   readonly #now: () => number;
+  readonly #worker: WorkerSeat | undefined;
 
   constructor(sources: OutsideSources) {
     const { store, news, config, gateway, breakers, places, revision, pendingRecords, now } = sources;
@@ -50,6 +55,7 @@ export class OutsideView {
     this.#gateway = gateway;
     this.#breakers = breakers;
     this.#now = now;
+    this.#worker = sources.worker;
     this.#calls = new CallMetrics(names);
     this.#attempts = new AttemptWindow(names, now);
     this.metrics = new Metrics({
@@ -73,6 +79,13 @@ export class OutsideView {
     });
   }
 
+  /** What Prometheus is told: of all workers, where there are several. */
+  get metricsPage(): MetricsPage {
+    const { contentType } = this.metrics;
+    const worker = this.#worker;
+    return worker ? { contentType, render: () => worker.scrape() } : this.metrics;
+  }
+
   /** The store is up to date, and what was left in it is sent. */
   start(): void {
     this.webhooks.start();
@@ -89,6 +102,7 @@ export class OutsideView {
   describeHealth(): Health {
     const { routes } = this.#gateway().snapshot;
     return describeHealth({
+      worker: this.#worker?.seat.number,
       upstreams: routes.upstreams.values(),
       models: routes.configured(),
       attempts: this.#attempts.all(),

@@ -17,6 +17,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   upstream: ['conversation', 'dialects', 'usage'],
   telemetry: ['conversation', 'config', 'upstream', 'routing', 'usage'],
   webhooks: ['conversation', 'config', 'store'],
+  workers: ['conversation', 'telemetry'],
   tokens: ['conversation'],
   routing: ['conversation', 'dialects', 'upstream', 'lifecycle'],
   quotas: ['conversation', 'dialects', 'config', 'usage', 'store'],

@@ -5,6 +5,8 @@ import { findCommand } from '../processes.ts';
 export interface CpuPlan {
   gateway: string | undefined;
   traffic: string | undefined;
+  /** Two, for a gateway that runs on several: of a machine that has no more, the second is that of upstream and load, too. */
+  pair: string | undefined;
   /** One line for the report. */
   description: string;
 }
@@ -30,6 +32,7 @@ export function planCpus(allowed: readonly number[], canPin: boolean): CpuPlan {
   return {
     gateway: String(gateway),
     traffic: traffic.join(','),
+    pair: `${gateway},${traffic[0]}`,
     description: `gateway on CPU ${gateway}; upstream and load on CPU ${traffic.join(',')}`,
   };
 }
@@ -43,5 +46,5 @@ export function planCpusHere(): CpuPlan {
 }
 
 function unpinned(description: string): CpuPlan {
-  return { gateway: undefined, traffic: undefined, description };
+  return { gateway: undefined, traffic: undefined, pair: undefined, description };
 }

@@ -2,6 +2,7 @@ import { direct } from './direct.ts';
 import { fairlead } from './fairlead.ts';
 import { fairleadFew, fairleadMany } from './fairlead-many.ts';
 import { fairleadPrompt } from './fairlead-prompt.ts';
+import { fairleadOneWorker, fairleadTwoWorkers } from './fairlead-workers.ts';
 import { nginx } from './nginx.ts';
 import type { Subject } from './subject.ts';
 
@@ -13,4 +14,6 @@ export const SUBJECTS: readonly Subject[] = [
   fairleadFew,
   fairleadMany,
   fairleadPrompt,
+  fairleadOneWorker,
+  fairleadTwoWorkers,
 ];

@@ -39,15 +39,17 @@ export const fairlead: Subject = {
  * Starts a gateway in the folder of the site; resolves when it may take traffic.
  *
  * @param tenants of the config file
+ * @param more of it: `server` and `state`
  */
 export async function startFairlead(
   site: Site,
   tenants: object,
+  more: { server?: object; state?: string } = {},
 ): Promise<{ process: RunningProcess; port: number; startMs: number }> {
   const port = await findFreePort();
   mkdirSync(join(site.directory, 'prompts'), { recursive: true });
   const configFile = join(site.directory, 'fairlead.yaml');
-  writeFileSync(configFile, renderConfig(site, port, tenants));
+  writeFileSync(configFile, renderConfig(site, port, tenants, more));
   const startedAt = performance.now();
   const running = await startProcess({
     command: process.execPath,
@@ -77,10 +79,16 @@ export function oneTenant({ scenarios, apiKey }: Site): object {
 }
 
 /** One provider, and a model for each scenario. */
-function renderConfig(site: Site, port: number, tenants: object): string {
+function renderConfig(
+  site: Site,
+  port: number,
+  tenants: object,
+  { server, ...more }: { server?: object; state?: string },
+): string {
   const models = site.scenarios.map((scenario) => scenario.name);
   return stringify({
-    server: { host: '127.0.0.1', port },
+    server: { host: '127.0.0.1', port, ...server },
+    ...more,
     store: `sqlite:${join(site.directory, 'data/fairlead.db')}`,
     providers: {
       bench: {

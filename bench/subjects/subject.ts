@@ -22,6 +22,10 @@ export interface Site {
   directory: string;
   /** CPUs to run on, for `taskset`. */
   cpus: string | undefined;
+  /** Two CPUs, for what is to run on several. */
+  pairOfCpus: string | undefined;
+  /** Those of upstream and load, for what a subject needs beside itself. */
+  trafficCpus: string | undefined;
 }
 
 export interface RunningSubject {

@@ -79,8 +79,6 @@ async function runWithFile(
       const query = name === 'diff' ? '?dryRun=true' : '';
       const answer = await admin.ask('PUT', `/config${query}`, written);
       io.stdout.write(describeChanges(answer));
-      const warnings = Array.isArray(answer['warnings']) ? answer['warnings'] : [];
-      for (const warning of warnings) io.stderr.write(`fairlead ${name}: warning: ${warning}\n`);
       const count = Number(answer['changeCount']);
       if (name === 'diff') return count === 0 ? EXIT.ok : EXIT_DIFFERS;
       const revision = String(answer['revision']);

@@ -1,5 +1,4 @@
 import { parseArgs } from 'node:util';
-import { describeDormant, listDormant } from '../config/dormant.ts';
 import { chooseConfigFile, DEFAULT_FILE } from '../config/environment.ts';
 import type { KnownProvider } from '../config/known-provider.ts';
 import { loadConfig } from '../config/load.ts';
@@ -45,7 +44,6 @@ export async function runCheck(
   }
   try {
     const config = await loadConfig({ configFile: file, env: io.env, cwd: io.cwd, knownProviders });
-    for (const use of listDormant(config)) io.stderr.write(`${file}: warning: ${describeDormant(use)}\n`);
     for (const end of listRetiring(config)) io.stderr.write(`${file}: warning: ${describeEnd(end)}\n`);
     io.stdout.write(`${file}: ok (${summarize(config)})\n`);
     return EXIT.ok;

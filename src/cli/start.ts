@@ -1,12 +1,14 @@
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import type { Logger } from 'pino';
-import type { App } from '../app.ts';
-import { describeDormant, listDormant } from '../config/dormant.ts';
 import { type LoadedConfig, openConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
+import type { App } from '../running-app.ts';
 import { openLog } from '../telemetry/redacting-log.ts';
 import type { ProviderDeclaration } from '../upstream/provider.ts';
+import { openLink, type WorkerLink } from '../workers/worker-link.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
+import { stopBySignals, waitForSignals } from './stop-signals.ts';
+import { welcome } from './welcome.ts';
 
 export function startCommand(declarations: readonly ProviderDeclaration[]): Command {
   return {
@@ -19,6 +21,9 @@ A second signal ends them, with an error that their clients are told and a recor
 some seconds; a third one at once. The config file is watched: what is changed in it is in effect within a second, and
 running calls go on; SIGHUP has it read, too. A file that is wrong changes nothing, and the log says why.
 
+With server.workers above 1 this process starts as many others, which serve the calls, and replaces those that end.
+SIGUSR2 replaces all of them one by one by new ones, without failing a call: they run what is on disk then.
+
   --config FILE   the configuration; else FAIRLEAD_CONFIG, else ./fairlead.yaml, else none: then providers come
                   from environment variables such as OPENAI_API_KEY, and 'echo' is always there
   PORT, HOST, FAIRLEAD_DATA and FAIRLEAD_ADMIN_KEY are read from the environment. FAIRLEAD_SECRET (32 random bytes as
@@ -29,6 +34,21 @@ running calls go on; SIGHUP has it read, too. A file that is wrong changes nothi
 }
 
 async function run(args: string[], io: CliIo, declarations: readonly ProviderDeclaration[]): Promise<number> {
+  const link = openLink(io.env);
+  try {
+    return await start(args, io, declarations, link);
+  } finally {
+    // Until then a worker that has ended would stay.
+    await link?.close();
+  }
+}
+
+async function start(
+  args: string[],
+  io: CliIo,
+  declarations: readonly ProviderDeclaration[],
+  link: WorkerLink | undefined,
+): Promise<number> {
   let loaded: LoadedConfig;
   try {
     const { values } = parseArgs({ args, options: { config: { type: 'string' } } });
@@ -51,8 +71,16 @@ async function run(args: string[], io: CliIo, declarations: readonly ProviderDec
   });
   const redacting = openLog(config.logging.level);
   const { log } = redacting;
-  for (const use of listDormant(config)) log.warn({ event: 'config_not_in_effect' }, describeDormant(use));
-  // Before anything listens: a signal that comes early must not be lost.
+  if (link) {
+    const { runWorker } = await import('./start-workers.ts');
+    return runWorker(link, loaded, declarations, redacting, io);
+  }
+  const { workers } = config.server;
+  const count = workers === 'auto' ? availableParallelism() : workers;
+  if (count > 1) {
+    const { runWorkers } = await import('./start-workers.ts');
+    return runWorkers(loaded, count, log, io);
+  }
   const signals = waitForSignals();
   let app: App;
   try {
@@ -74,77 +102,10 @@ async function run(args: string[], io: CliIo, declarations: readonly ProviderDec
   );
   process.on('SIGHUP', () => void app.reload());
   if (app.firstSecrets) io.stdout.write(welcome(app));
-  const signal = await signals.first;
-  log.info({ signal }, 'draining: running calls may finish');
-  // An impatient operator signals twice.
-  const noTimeLeft = new AbortController();
-  void signals.second.then((second) => {
-    log.warn({ signal: second }, 'a second signal: running calls are ended');
-    noTimeLeft.abort();
-    setTimeout(() => exitNow(log, 'what is left to do takes too long'), LAST_WORK_MS).unref();
+  return stopBySignals(signals, log, {
+    stop: async (noTimeLeft) => {
+      await app.stop(noTimeLeft);
+      return true;
+    },
   });
-  void signals.third.then(() => exitNow(log, 'a third signal'));
-  await app.stop(noTimeLeft.signal);
-  log.info('stopped');
-  return noTimeLeft.signal.aborted ? EXIT.failed : EXIT.ok;
-}
-
-/** How long a stop may take after a second signal: clients read the end of their answers, records go to the store. */
-const LAST_WORK_MS = 5_000;
-
-/** What the store does not have by now is in the journal, where the next start finds it. */
-function exitNow(log: Logger, why: string): never {
-  log.error({ why }, 'ended before everything was written: the next start does it');
-  process.exit(EXIT.failed);
-}
-
-/** A terminal signals npm and the gateway alike, and npm hands its own on: within this time they are one. */
-const SAME_SIGNAL_MS = 500;
-
-function waitForSignals(): Record<'first' | 'second' | 'third', Promise<string>> {
-  const resolvers: ((signal: string) => void)[] = [];
-  const next = () => new Promise<string>((resolve) => resolvers.push(resolve));
-  const signals = { first: next(), second: next(), third: next() };
-  let lastMs = Number.NEGATIVE_INFINITY;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      const nowMs = performance.now();
-      if (nowMs - lastMs < SAME_SIGNAL_MS) return;
-      lastMs = nowMs;
-      resolvers.shift()?.(signal);
-    });
-  }
-  return signals;
-}
-
-/** What a newcomer needs, once: secrets are stored only as hashes. */
-function welcome({ url, firstSecrets }: App): string {
-  const { tenant, admin } = firstSecrets ?? {};
-  const parts = ['\nThis is the first start. What follows is shown once and cannot be shown again.\n'];
-  if (tenant !== undefined) {
-    parts.push(`
-  Your key:   ${tenant}
-
-  Try it (the model 'echo/echo' needs no provider):
-
-    curl ${url}/v1/chat/completions \\
-      -H "Authorization: Bearer ${tenant}" -H "Content-Type: application/json" \\
-      -d '{"model": "echo/echo", "messages": [{"role": "user", "content": "Hello"}]}'
-
-  Or with the OpenAI SDK:
-
-    import OpenAI from 'openai';
-    const client = new OpenAI({ baseURL: '${url}/v1', apiKey: '${tenant}' });
-    const answer = await client.chat.completions.create({ model: 'echo/echo', messages: [{ role: 'user', content: 'Hello' }] });
-    console.log(answer.choices[0].message.content);
-`);
-  }
-  if (admin !== undefined) {
-    parts.push(`
-  Admin key:  ${admin}
-
-    curl ${url}/admin/v1/usage -H "Authorization: Bearer ${admin}"
-`);
-  }
-  return `${parts.join('')}\n`;
 }

@@ -7,6 +7,7 @@ import { checkProviders } from './provider-checks.ts';
 import { checkReferences } from './references.ts';
 import { configSchema, type ParsedConfig } from './schema.ts';
 import type { Environment } from './substitute.ts';
+import { checkWorkers } from './worker-checks.ts';
 
 export interface CheckContext {
   env: Environment;
@@ -38,6 +39,7 @@ export function checkDocument(
       ...(parsed.success ? [] : explainIssues(parsed.error.issues, document)),
       ...checkProviders(document, context.knownProviders, context.env),
       ...checkReferences(whole, context, document),
+      ...checkWorkers(document),
     ],
   };
 }

@@ -13,8 +13,7 @@ import { adminKeysSchema, tenantsSchema } from './sections/tenants.ts';
 import { webhooksSchema } from './sections/webhooks.ts';
 
 /**
- * The whole config language. Strict: an unknown key is an error. It parses what later versions bring to life too;
- * `dormant.ts` lists that, and such a field has no default here, so that "written" can be told from "defaulted".
+ * The whole config language. Strict: an unknown key is an error.
  */
 export const configSchema = z.strictObject({
   server: serverSchema.prefault({}).describe('Where and how the gateway listens.'),

@@ -20,6 +20,8 @@ declare module 'fastify' {
 
 export interface ServerOptions {
   bodyLimitBytes: number;
+  /** Which of several workers this is: all answers but those of calls say it. */
+  worker?: number | undefined;
   /** The ids that answers carry as `x-request-id`. */
   makeRequestId(): string;
   /** Told of failures that no route foresaw. */
@@ -82,6 +84,7 @@ export function createHttpServer(options: ServerOptions): FastifyInstance {
   // Hijacked replies, those of calls, write their own headers.
   app.addHook('onSend', (request, reply, _payload, done) => {
     reply.header('x-request-id', request.id);
+    if (options.worker !== undefined) reply.header('x-fairlead-worker', options.worker);
     if (dialectOf(request) === messages) reply.header('request-id', request.id);
     done();
   });

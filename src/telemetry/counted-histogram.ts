@@ -19,19 +19,25 @@ export class CountedHistogram extends Histogram {
     this.#options = options;
   }
 
-  /** What `Registry.metrics` asks histograms for. */
+  /** What `Registry.metrics` asks histograms for; and `get`, which puts shared labels with the others. */
   async getForPromString() {
     const { name, help, read } = this.#options;
-    const values: { metricName: string; labels: Record<string, string>; value: number }[] = [];
+    const sharedLabels = {};
+    const values: {
+      metricName: string;
+      labels: Record<string, string>;
+      sharedLabels: object;
+      value: number;
+    }[] = [];
     for (const { labels, buckets } of read()) {
       let below = 0;
       for (const [at, count] of buckets.counts.entries()) {
         below += count;
         const le = String(buckets.bounds[at] ?? '+Inf');
-        values.push({ metricName: `${name}_bucket`, labels: { ...labels, le }, value: below });
+        values.push({ metricName: `${name}_bucket`, labels: { ...labels, le }, sharedLabels, value: below });
       }
-      values.push({ metricName: `${name}_sum`, labels, value: buckets.sumSeconds });
-      values.push({ metricName: `${name}_count`, labels, value: buckets.count });
+      values.push({ metricName: `${name}_sum`, labels, sharedLabels, value: buckets.sumSeconds });
+      values.push({ metricName: `${name}_count`, labels, sharedLabels, value: buckets.count });
     }
     return { name, help, type: 'histogram', aggregator: 'sum', values };
   }

@@ -66,6 +66,12 @@ const addresses = z
   .describe('Empty where no addresses are looked up or checked.');
 
 export const healthSchema = z.strictObject({
+  worker: z
+    .int()
+    .nullable()
+    .describe(
+      'Which of several workers tells this, by what its own calls met; null where the gateway is one process.',
+    ),
   windowSeconds: z.int(),
   providers: z.array(
     z.strictObject({
@@ -87,6 +93,8 @@ export const healthSchema = z.strictObject({
 export type Health = z.output<typeof healthSchema>;
 
 export interface HealthSources {
+  /** `undefined` where the gateway is one process. */
+  worker: number | undefined;
   upstreams: Iterable<Upstream>;
   /** Configured models with their targets. */
   models: Iterable<readonly [name: string, targets: readonly Target[]]>;
@@ -105,6 +113,7 @@ export function describeHealth(sources: HealthSources): Health {
   const byName = new Map(attempts.map(({ target, account, recent }) => [`${target}\n${account}`, recent]));
   const recentOf = (target: string, account: string) => byName.get(`${target}\n${account}`) ?? NO_ATTEMPTS;
   return {
+    worker: sources.worker ?? null,
     windowSeconds: HEALTH_WINDOW_MS / 1000,
     providers: [...sources.upstreams].map((upstream) => {
       const own = attempts.filter(({ target }) => target.startsWith(`${upstream.name}/`));

@@ -3,6 +3,7 @@ import type { BreakerReading } from '../routing/lane-book.ts';
 import { Buckets, CALL_BOUNDS, FIRST_TOKEN_BOUNDS } from './buckets.ts';
 import type { CallMetrics } from './call-metrics.ts';
 import { CountedHistogram } from './counted-histogram.ts';
+import type { MetricReading, Together } from './metric-reading.ts';
 import { addProcessMetrics } from './process-metrics.ts';
 
 /** The calls that have a place and those that wait for one, in all and of each model with a bound of its own. */
@@ -48,6 +49,11 @@ export class Metrics {
   /** In the text format of Prometheus, version 0.0.4. */
   render(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  /** The same as values, for whoever puts those of several processes together. */
+  async read(): Promise<MetricReading[]> {
+    return (await this.#registry.getMetricsAsJSON()) as unknown as MetricReading[];
   }
 
   close(): void {
@@ -145,9 +151,13 @@ export class Metrics {
     this.#gauge('fairlead_pending_records', 'Usage records that are not in the store yet.', [], () => [
       { labels: {}, value: sources.pendingRecords() },
     ]);
-    this.#gauge('fairlead_config_revision', 'The revision that is in force.', [], () => [
-      { labels: {}, value: sources.revision() },
-    ]);
+    this.#gauge(
+      'fairlead_config_revision',
+      'The revision that is in force.',
+      [],
+      () => [{ labels: {}, value: sources.revision() }],
+      'min',
+    );
     this.#gauge(
       'fairlead_credential_rejected',
       'Accounts whose credential their provider does not take.',
@@ -157,6 +167,7 @@ export class Metrics {
           labels: { provider, account },
           value: 1,
         })),
+      'max',
     );
     const { breakers } = sources;
     if (!breakers) return;
@@ -169,6 +180,7 @@ export class Metrics {
           labels: { target, account, state },
           value: 1,
         })),
+      'max',
     );
     this.#gauge(
       'fairlead_cooling_seconds',
@@ -179,6 +191,7 @@ export class Metrics {
           labels: { target, account },
           value: (cooling?.forMs ?? 0) / 1000,
         })),
+      'max',
     );
   }
 
@@ -192,9 +205,16 @@ export class Metrics {
     });
   }
 
-  #gauge(name: string, help: string, labelNames: string[], read: () => Values): void {
+  /** `aggregator`: what several processes have together. */
+  #gauge(
+    name: string,
+    help: string,
+    labelNames: string[],
+    read: () => Values,
+    aggregator: Together = 'sum',
+  ): void {
     new Gauge({
-      ...{ name, help, labelNames, registers: [this.#registry] },
+      ...{ name, help, labelNames, aggregator, registers: [this.#registry] },
       collect() {
         this.reset();
         for (const { labels, value } of read()) this.set(labels, value);

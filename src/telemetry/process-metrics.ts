@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Together } from './metric-reading.ts';
 
 const NS_PER_S = 1e9;
 const US_PER_S = 1e6;
@@ -23,18 +24,18 @@ export function addProcessMetrics(registry: Registry): () => void {
     },
   });
   const startedAt = Date.now() / 1000 - process.uptime();
-  const readings: readonly [name: string, help: string, read: () => number][] = [
-    ['process_start_time_seconds', 'When the process began, in Unix seconds.', () => startedAt],
-    ['process_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss()],
-    ['nodejs_heap_size_used_bytes', 'Heap in use.', () => process.memoryUsage().heapUsed],
-    ['nodejs_heap_size_total_bytes', 'Heap that is set aside.', () => process.memoryUsage().heapTotal],
-    ['nodejs_eventloop_lag_mean_seconds', LAG, () => delayOf(loopDelay.mean)],
-    ['nodejs_eventloop_lag_p99_seconds', LAG, () => delayOf(loopDelay.percentile(99))],
-    ['nodejs_eventloop_lag_max_seconds', LAG, () => delayOf(loopDelay.max)],
+  const readings: readonly [name: string, aggregator: Together, help: string, read: () => number][] = [
+    ['process_start_time_seconds', 'min', 'When the process began, in Unix seconds.', () => startedAt],
+    ['process_resident_memory_bytes', 'sum', 'Memory of the process.', () => process.memoryUsage.rss()],
+    ['nodejs_heap_size_used_bytes', 'sum', 'Heap in use.', () => process.memoryUsage().heapUsed],
+    ['nodejs_heap_size_total_bytes', 'sum', 'Heap that is set aside.', () => process.memoryUsage().heapTotal],
+    ['nodejs_eventloop_lag_mean_seconds', 'max', LAG, () => delayOf(loopDelay.mean)],
+    ['nodejs_eventloop_lag_p99_seconds', 'max', LAG, () => delayOf(loopDelay.percentile(99))],
+    ['nodejs_eventloop_lag_max_seconds', 'max', LAG, () => delayOf(loopDelay.max)],
   ];
-  for (const [name, help, read] of readings) {
+  for (const [name, aggregator, help, read] of readings) {
     new Gauge({
-      ...{ name, help, registers },
+      ...{ name, help, aggregator, registers },
       collect() {
         this.set(read());
       },

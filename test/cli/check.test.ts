@@ -45,23 +45,6 @@ test('what is switched off in the example is good config too', async (t) => {
   assert.equal(code, 0);
 });
 
-test('what is parsed but not in effect yet is warned of', async (t) => {
-  const cwd = await mkdtemp(join(tmpdir(), 'fairlead-check-'));
-  t.after(() => rm(cwd, { recursive: true }));
-  const config = {
-    server: { workers: 2 },
-    providers: { echo: { accounts: [{ name: 'main', apiKey: 'k' }] } },
-  };
-  await writeFile(join(cwd, 'fairlead.yaml'), JSON.stringify(config));
-  const { code, stdout, stderr } = await check([], { cwd });
-  assert.equal(code, 0);
-  assert.equal(stdout, 'fairlead.yaml: ok (1 provider, 0 models, 0 tenants)\n');
-  assert.deepEqual(stderr.split('\n'), [
-    'fairlead.yaml: warning: server.workers: parsed, not in effect yet',
-    '',
-  ]);
-});
-
 test('what is known to be taken away is warned of, with where to move', async (t) => {
   const cwd = await mkdtemp(join(tmpdir(), 'fairlead-check-'));
   t.after(() => rm(cwd, { recursive: true }));

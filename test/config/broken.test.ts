@@ -79,6 +79,19 @@ const BROKEN: [string, string[]][] = [
     'server: { workers: many }\n',
     ['1:20: server.workers: expected a whole number from 1 to 1024, or auto, found "many"'],
   ],
+  [
+    'server: { workers: 2 }\n',
+    [
+      '1:20: server.workers: several workers count calls together in a Redis: set `state` to redis://…, or `workers` to 1',
+    ],
+  ],
+  [
+    'server: { workers: auto }\nstate: memory\nstore: sqlite::memory:\n',
+    [
+      '1:20: server.workers: several workers count calls together in a Redis: set `state` to redis://…, or `workers` to 1',
+      '1:20: server.workers: several workers share a store, and sqlite::memory: is one for each: name a file or a PostgreSQL',
+    ],
+  ],
   ['server: { workers: 0 }\n', ['1:20: server.workers: expected a whole number from 1 to 1024, found 0']],
   [
     'logging: { level: verbose }\n',

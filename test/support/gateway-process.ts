@@ -33,6 +33,9 @@ export interface GatewayProcess {
   kill(): Promise<void>;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>;
+  /** To the process that was started alone, not to those that it started. */
+  signal(name: NodeJS.Signals): void;
+  exit: Promise<number | null>;
 }
 
 /** `cwd`: where it looks for a config file; here where absent. */
@@ -73,6 +76,8 @@ export function spawnGateway(env: Record<string, string>, cwd?: string): Gateway
       child.kill('SIGTERM');
       return exit;
     },
+    signal: (name) => void child.kill(name),
+    exit,
   };
 }
 

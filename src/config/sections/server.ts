@@ -41,8 +41,10 @@ export const serverSchema = z.strictObject({
     ),
   workers: z
     .union([count(1, 1024), z.literal('auto')], { error: 'a whole number from 1 to 1024, or auto' })
-    .optional()
-    .describe('Processes that share the port: a number, or auto for one per core.'),
+    .default(1)
+    .describe(
+      'Processes that share the port, each of which serves calls: a number, or auto for one per core. Several need a `state` in a Redis.',
+    ),
   overload: overloadSchema.prefault({}).describe('Bounds for all models together.'),
 });
 

@@ -10,7 +10,6 @@ import { type AdminDoor, type AdminRequest, door } from './admin-door.ts';
 import { tellConfigError } from './parse.ts';
 import { readDocumentEntries } from './plan-entries.ts';
 import { describeChange } from './revision-doors.ts';
-import { warnOfDocument } from './warnings.ts';
 
 const OWNERS = ['api', 'file', 'all'] as const;
 
@@ -75,7 +74,6 @@ async function replaceConfig(request: AdminRequest<{ dryRun: 'true' | 'false' },
         revision,
         changeCount: changes.length,
         changes: changes.slice(0, MOST_LISTED).map(describeChange),
-        ...warnOfDocument(request, { changes: isDry ? [] : changes }),
       },
       revision,
     };

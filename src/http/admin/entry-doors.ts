@@ -22,7 +22,6 @@ import {
 } from './plan-entries.ts';
 import { retiringOf } from './retirement-doors.ts';
 import { type EntryRules, readRolloutRules } from './rollout-entries.ts';
-import { warnOfEntry } from './warnings.ts';
 
 /** A kind of entry that has doors of its own, all alike. */
 interface EntrySet {
@@ -193,8 +192,7 @@ async function putEntry(
   const outcome = await makeChange(request, plan, prefixOf(kind, name));
   const entry = request.parts.control.layers.find(kind, name);
   if (!entry) throw notFound(kind, name);
-  const warnings = warnOfEntry(request, kind, name, outcome);
-  return { body: { ...describeEntry(entry), ...warnings }, revision: outcome.revision };
+  return { body: describeEntry(entry), revision: outcome.revision };
 }
 
 async function deleteEntry({ kind, alsoGone, readRules }: EntrySet, request: AdminRequest) {

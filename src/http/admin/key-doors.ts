@@ -21,7 +21,6 @@ import {
   ownedByFile,
   readDocumentEntries,
 } from './plan-entries.ts';
-import { warnOfEntry } from './warnings.ts';
 
 /** Keys of tenants and of the admin API are made, rotated and revoked alike. */
 interface KeySet {
@@ -372,8 +371,7 @@ async function answerKey(
   const outcome = await makeChange(request, plan, prefix);
   const entry = request.parts.control.layers.find(set.kind, set.entryName(request.params, name));
   if (!entry) throw notFound(set.kind, name);
-  const warnings = warnOfEntry(request, set.kind, set.entryName(request.params, name), outcome);
-  const body = { ...describeKey(entry), ...warnings, ...(secret !== undefined && { secret }) };
+  const body = { ...describeKey(entry), ...(secret !== undefined && { secret }) };
   return { body, revision: outcome.revision };
 }
 

@@ -12,8 +12,8 @@ test('what is not a CPU list is refused', () => {
 });
 
 test('the gateway has the first CPU to itself, the traffic all others', () => {
-  const { gateway, traffic } = planCpus([2, 3, 5], true);
-  assert.deepEqual({ gateway, traffic }, { gateway: '2', traffic: '3,5' });
+  const { gateway, traffic, pair } = planCpus([2, 3, 5], true);
+  assert.deepEqual({ gateway, traffic, pair }, { gateway: '2', traffic: '3,5', pair: '2,3' });
 });
 
 test('nothing is pinned on one CPU or without taskset, and the report says so', () => {

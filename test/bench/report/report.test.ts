@@ -29,7 +29,7 @@ function reportOf(subjects: SubjectResult[]): Report {
       node: '26.0.0',
       commit: undefined,
       loadAverage: 0,
-      cpus: { gateway: '0', traffic: '1', description: 'gateway on CPU 0' },
+      cpus: { gateway: '0', traffic: '1', pair: '0,1', description: 'gateway on CPU 0' },
       subjects: [{ name: 'nginx', version: '1.22.1' }],
     },
     starts: [{ subject: 'fairlead', startMs: 2_345 }],
