@@ -50,7 +50,7 @@ async function fillPart(store: Store, start: number, end: number): Promise<void>
       case random / 256 % 90 when 0 then 'rate_limited' when 1 then 'upstream_timeout' when 2 then 'cancelled' else 'ok' end,
       200, 812.25, 201.5,
       '[["main",500,811000,200,"ok"]]', null,
-      case random / 4096 % 20 when 0 then 'support/triage@' || (random / 64 % 3) else null end, null, null
+      case random / 4096 % 20 when 0 then 'support/triage@' || (random / 64 % 3) else null end, null, null, null
     from call`.execute(store.db);
 }
 
@@ -135,7 +135,7 @@ async function fillMonth(store: Store): Promise<void> {
       tenant (n) as (select 0 union all select n + 1 from tenant where n + 1 < ${TENANTS})
     select
       ${MONTH} + day.n * ${MS_PER_DAY}, '=tenant-' || tenant.n, '=app', '=model-' || (tenant.n % 4),
-      '=openai/gpt-' || (tenant.n % 4), 'ok', '', '', 33, 33, 0, 1000, 3300 + tenant.n, 0, 100, 0, 0, 550, 0, 0, 0, 0
+      '=openai/gpt-' || (tenant.n % 4), 'ok', '', '', '', 33, 33, 0, 1000, 3300 + tenant.n, 0, 100, 0, 0, 550, 0, 0, 0, 0
     from day, tenant`.execute(store.db);
 }
 
