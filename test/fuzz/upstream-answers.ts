@@ -36,8 +36,12 @@ function succeeds(act: () => unknown): boolean {
   }
 }
 
+/** At Vertex AI and Bedrock a count is asked for as what is counted is, but for a word. */
+const COUNT = /count[_-]?tokens/i;
+
 /** What a request to a provider asks for, as its path tells. */
 const ASKED: readonly [path: RegExp, dialect: DialectName | 'other'][] = [
+  [COUNT, 'other'],
   [/\/chat\/completions/, 'chat'],
   [/\/responses$/, 'responses'],
   [/\/messages$|:(streamR|r)awPredict/, 'messages'],
@@ -162,7 +166,7 @@ function otherAnswer(random: Random, path: string, body: string, isStream: boole
     });
   }
   if (/\/completions/.test(path)) return isStream ? COMPLETION_STREAM : json(COMPLETION);
-  if (/count_?tokens/i.test(path)) return json({ input_tokens: 7, totalTokens: 7 });
+  if (COUNT.test(path)) return json({ input_tokens: 7, totalTokens: 7, inputTokens: 7 });
   if (/speech/.test(path))
     return { status: 200, type: 'audio/mpeg', bytes: Buffer.alloc(random.below(20_000), 7) };
   const object: JsonObject = {
