@@ -1,4 +1,5 @@
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import type { OwnPlace } from '../rollouts/release.ts';
 import type { Change } from './change.ts';
 import type { ControlNews, NewsLog } from './control-news.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -17,11 +18,14 @@ export interface EndedRollout {
   end: 'promoted' | 'rolled_back';
   stable: JsonObject;
   candidate: JsonObject;
+  /** The candidate's own among the targets, when it began. */
+  ownPlaces?: readonly OwnPlace[] | undefined;
 }
 
 /**
  * Writes the end of a rollout into the configuration: the candidate in the place of the stable target among those of the model, or, where a
- * promotion is taken back, the other way round. What the config file declares is the file's to change: there the operator is told what to write.
+ * promotion is taken back, the other way round, with the candidate where it stood beside the stable before. What the config file declares is the
+ * file's to change: there the operator is told what to write.
  */
 export class RolloutPromotion {
   readonly #options: PromotionOptions;
@@ -39,13 +43,19 @@ export class RolloutPromotion {
     const { control, news, log } = this.#options;
     const { name: rollout, model, end, stable, candidate } = ended;
     const { layers } = control;
-    if (planEnd(layers, ended).length === 0) return;
+    const [planned] = planEnd(layers, ended);
+    if (!planned) return;
     if (layers.find('models', model)?.owner === 'file') {
       const release = end === 'promoted' ? candidate : stable;
       const { target } = release;
       const written = Object.keys(release).length === 1 ? target : JSON.stringify(release);
+      const targets = isObject(planned.after) ? planned.after['targets'] : undefined;
       const message = `The rollout '${rollout}' has ended: write '${written}' as the target of '${model}' in the config file, and take the rollout out.`;
-      if (isNews) news.tell('warning', 'rollout_to_be_written', message, { rollout, model, target, release });
+      if (isNews)
+        news.tell('warning', 'rollout_to_be_written', message, {
+          ...{ rollout, model, target, release },
+          targets,
+        });
       return;
     }
     try {
@@ -59,11 +69,34 @@ export class RolloutPromotion {
   }
 }
 
-function planEnd(layers: Layers, { model, end, stable, candidate }: EndedRollout): Change[] {
+/**
+ * The targets of a model that are a candidate's own, beside the stable's that it is to have; `undefined` where the model does not have the
+ * stable one (any more).
+ */
+export function ownPlacesOf(
+  layers: Pick<Layers, 'find'>,
+  model: string,
+  stable: JsonObject,
+  candidate: JsonObject,
+): OwnPlace[] | undefined {
+  const targets = targetsOf(layers, model);
+  const moving = targets.findIndex((target) => isPlaceOf(target, stable));
+  if (moving === -1) return undefined;
+  return targets.flatMap((target, at) =>
+    at !== moving && isPlaceOf(target, candidate) ? [{ at, target }] : [],
+  );
+}
+
+function targetsOf(layers: Pick<Layers, 'find'>, model: string): JsonValue[] {
+  const entry = layers.find('models', model);
+  const targets = isObject(entry?.value) ? entry.value['targets'] : undefined;
+  return Array.isArray(targets) ? targets : [];
+}
+
+function planEnd(layers: Layers, { model, end, stable, candidate, ownPlaces = [] }: EndedRollout): Change[] {
   const entry = layers.find('models', model);
   if (!entry || !isObject(entry.value)) return [];
-  const { targets } = entry.value;
-  if (!Array.isArray(targets)) return [];
+  const targets = targetsOf(layers, model);
   const isMoved = !targets.some((target) => isPlaceOf(target, stable));
   // One that was never promoted leaves the model as it is.
   const [from, to] = end === 'promoted' ? [stable, candidate] : [candidate, stable];
@@ -74,7 +107,18 @@ function planEnd(layers: Layers, { model, end, stable, candidate }: EndedRollout
     if (index === at) return [replaced(target, to)];
     return isPlaceOf(target, to) ? [] : [target];
   });
+  if (end === 'rolled_back') putBack(moved, ownPlaces, at);
   return [{ ...entry, before: entry.value, after: { ...entry.value, targets: moved } }];
+}
+
+/** Those that somebody has put there meanwhile stay as they are. @param stable the number of the stable one */
+function putBack(targets: JsonValue[], ownPlaces: readonly OwnPlace[], stable: number): void {
+  const others = targets.filter((_, index) => index !== stable);
+  for (const { at, target } of ownPlaces) {
+    const { target: name, account } = isObject(target) ? target : { target };
+    const place: JsonObject = { target: name, ...(account !== undefined && { account }) };
+    if (!others.some((other) => isPlaceOf(other, place))) targets.splice(at, 0, target);
+  }
 }
 
 function isPlaceOf(target: JsonValue, release: JsonObject): boolean {

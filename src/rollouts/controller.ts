@@ -32,7 +32,7 @@ export interface ControllerOptions {
    *
    * @throws RolloutRefusal where that is not there to be moved
    */
-  releasesOf(spec: RolloutSpec): Promise<Pick<Origin, 'stable' | 'candidate'>>;
+  releasesOf(spec: RolloutSpec): Promise<Pick<Origin, 'stable' | 'candidate' | 'ownPlaces'>>;
   /** Has what models stand on numbered. */
   noteReleases(): Promise<void>;
   /** Told of each transition, by the one instance that made it. */
@@ -141,19 +141,27 @@ export class RolloutController {
     await this.#read();
   }
 
-  async #begin({ spec }: Rollout, outcome: Outcome): Promise<StoredRollout | undefined> {
+  async #begin(rollout: Rollout, outcome: Outcome): Promise<StoredRollout | undefined> {
     const { store, now } = this.#options;
+    const { spec } = rollout;
     const { name, release } = spec;
     const { progress, approval, reason, begins } = outcome;
-    const origin = begins && (await this.#noteOrigin(spec, begins));
+    const origin = begins && (await this.#noteOrigin(rollout, begins));
     const begun = { name, release, progress, approval, reason, origin };
     return store.begin(begun, this.#stored.get(name), spec.gates, now());
   }
 
-  async #noteOrigin(spec: RolloutSpec, { by = '', approvedBy }: Reason): Promise<Origin> {
+  async #noteOrigin(rollout: Rollout, { by = '', approvedBy }: Reason): Promise<Origin> {
     const { releasesOf, now } = this.#options;
-    const releases = await releasesOf(spec);
-    return { ...releases, ...{ at: now(), by }, ...(approvedBy !== undefined && { approvedBy }) };
+    const { ownPlaces, ...releases } = await releasesOf(rollout.spec);
+    // A model that stands on the candidate says nothing of how it was before: the earlier rollout does.
+    const places = ownPlaces ?? this.find(rollout)?.origin?.ownPlaces;
+    return {
+      ...releases,
+      ...(places && { ownPlaces: places }),
+      ...{ at: now(), by },
+      ...(approvedBy !== undefined && { approvedBy }),
+    };
   }
 
   #change(
