@@ -1,5 +1,4 @@
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
-import type { OwnPlace } from '../rollouts/release.ts';
 import type { Change } from './change.ts';
 import type { ControlNews, NewsLog } from './control-news.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -11,6 +10,12 @@ export interface PromotionOptions {
   log: NewsLog;
 }
 
+/** A target at its number among those of a model, as the config language writes it. */
+interface TargetPlace {
+  at: number;
+  target: JsonValue;
+}
+
 /** A rollout that has ended, and what it moved between: targets as the config language writes them. */
 export interface EndedRollout {
   name: string;
@@ -19,7 +24,7 @@ export interface EndedRollout {
   stable: JsonObject;
   candidate: JsonObject;
   /** The candidate's own among the targets, when it began. */
-  ownPlaces?: readonly OwnPlace[] | undefined;
+  ownPlaces?: readonly TargetPlace[] | undefined;
 }
 
 /**
@@ -78,7 +83,7 @@ export function ownPlacesOf(
   model: string,
   stable: JsonObject,
   candidate: JsonObject,
-): OwnPlace[] | undefined {
+): TargetPlace[] | undefined {
   const targets = targetsOf(layers, model);
   const moving = targets.findIndex((target) => isPlaceOf(target, stable));
   if (moving === -1) return undefined;
@@ -112,7 +117,7 @@ function planEnd(layers: Layers, { model, end, stable, candidate, ownPlaces = []
 }
 
 /** Those that somebody has put there meanwhile stay as they are. @param stable the number of the stable one */
-function putBack(targets: JsonValue[], ownPlaces: readonly OwnPlace[], stable: number): void {
+function putBack(targets: JsonValue[], ownPlaces: readonly TargetPlace[], stable: number): void {
   const others = targets.filter((_, index) => index !== stable);
   for (const { at, target } of ownPlaces) {
     const { target: name, account } = isObject(target) ? target : { target };
