@@ -61,9 +61,10 @@ export function makeRolloutController({
         number: await releases.numberOf(moves.model, release, control.revision),
         release,
       });
-      const ownPlaces = ownPlacesOf(control.layers, moves.model, stable, candidate);
-      return { stable: await number(stable), candidate: await number(candidate), ownPlaces };
+      return { stable: await number(stable), candidate: await number(candidate) };
     },
+    ownPlacesOf: ({ moves, stable, candidate }) =>
+      'model' in moves ? ownPlacesOf(control.layers, moves.model, stable, candidate) : undefined,
     noteReleases: () => releaseLog.note(),
     onTransition: (rollout, from, stored) => tellTransition(news, rollout, from, stored),
     onEnd: (rollout, { progress, origin }, isNews) => {

@@ -23,7 +23,7 @@ export interface EndedRollout {
   end: 'promoted' | 'rolled_back';
   stable: JsonObject;
   candidate: JsonObject;
-  /** The candidate's own among the targets, when it began. */
+  /** The candidate's own among the targets, when it was promoted. */
   ownPlaces?: readonly TargetPlace[] | undefined;
 }
 

@@ -6,7 +6,7 @@ import { type ApprovalRequest, needsApproval } from './approval.ts';
 import { Evidence, type Failure } from './gates.ts';
 import { observe, readJudged } from './observe.ts';
 import { advance, isOver, isThrough, isWatched, type Progress } from './progress.ts';
-import type { Origin } from './release.ts';
+import type { Origin, OwnPlace } from './release.ts';
 import { makeReport, type RolloutReport } from './report.ts';
 import type { Rollout, RolloutBook, RolloutSpec } from './rollout-book.ts';
 import type { Reason, RolloutStore, ScoredCall, StoredEvidence, StoredRollout } from './rollout-store.ts';
@@ -32,7 +32,9 @@ export interface ControllerOptions {
    *
    * @throws RolloutRefusal where that is not there to be moved
    */
-  releasesOf(spec: RolloutSpec): Promise<Pick<Origin, 'stable' | 'candidate' | 'ownPlaces'>>;
+  releasesOf(spec: RolloutSpec): Promise<Pick<Origin, 'stable' | 'candidate'>>;
+  /** What its promotion takes out of its model, by now; `undefined` where the model is where it moves to already. */
+  ownPlacesOf(spec: RolloutSpec): OwnPlace[] | undefined;
   /** Has what models stand on numbered. */
   noteReleases(): Promise<void>;
   /** Told of each transition, by the one instance that made it. */
@@ -153,12 +155,12 @@ export class RolloutController {
 
   async #noteOrigin(rollout: Rollout, { by = '', approvedBy }: Reason): Promise<Origin> {
     const { releasesOf, now } = this.#options;
-    const { ownPlaces, ...releases } = await releasesOf(rollout.spec);
+    const releases = await releasesOf(rollout.spec);
     // A model that stands on the candidate says nothing of how it was before: the earlier rollout does.
-    const places = ownPlaces ?? this.find(rollout)?.origin?.ownPlaces;
+    const { ownPlaces } = this.find(rollout)?.origin ?? {};
     return {
       ...releases,
-      ...(places && { ownPlaces: places }),
+      ...(ownPlaces && { ownPlaces }),
       ...{ at: now(), by },
       ...(approvedBy !== undefined && { approvedBy }),
     };
@@ -172,8 +174,16 @@ export class RolloutController {
     return this.#options.store.change(stored, (known, calls, scores) => {
       const { evidence } = learn(rollout, stored, known, calls, scores);
       const { progress, approval, reason } = decide(evidence.candidates);
-      return { ...stored, progress, approval, reason, evidence };
+      const origin = this.#originOf(rollout, stored, progress);
+      return { ...stored, progress, approval, reason, origin, evidence };
     });
+  }
+
+  /** With what its promotion takes out of its model, where it is promoted now: the way back puts it there again. */
+  #originOf({ spec }: Rollout, { progress, origin }: StoredRollout, { phase }: Progress): Origin | undefined {
+    if (!origin || phase !== 'promoted' || progress.phase === 'promoted') return origin;
+    const ownPlaces = this.#options.ownPlacesOf(spec);
+    return ownPlaces ? { ...origin, ownPlaces } : origin;
   }
 
   async #look(): Promise<void> {
@@ -212,7 +222,9 @@ export class RolloutController {
     const changed = await store.change(stored, (known, calls, scores) => {
       const { evidence, failure } = learn(rollout, stored, known, calls, scores);
       const { candidates } = evidence;
-      return { ...stored, ...this.#moved(rollout, stored, { candidates, failure }), evidence };
+      const moved = this.#moved(rollout, stored, { candidates, failure });
+      const origin = this.#originOf(rollout, stored, moved.progress);
+      return { ...stored, ...moved, origin, evidence };
     });
     if (!changed) return;
     this.#take(changed);

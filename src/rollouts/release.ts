@@ -20,7 +20,7 @@ export interface OwnPlace {
 export interface Origin {
   stable: NumberedRelease;
   candidate: NumberedRelease;
-  /** In their order. Absent of a prompt's. */
+  /** In their order, as they were when it was promoted; absent before, and of a prompt's. */
   ownPlaces?: OwnPlace[] | undefined;
   /** Unix milliseconds: what calls that began before then came to is of an earlier one of its name. */
   at: number;

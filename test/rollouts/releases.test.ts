@@ -318,10 +318,12 @@ test('the way back of a candidate that was a fallback of the stable has it behin
   const gateway = await startGateway({}, undefined, { folder, file: fileWith([targets[0], targets[2]]) });
   context.after(gateway.stop);
   const admin = adminClient(gateway.url);
-  await admin.must('POST', '/models', { name: 'smart', targets });
+  await admin.must('POST', '/models', { name: 'smart', targets: ['up/dead'] });
   await admin.must('POST', '/rollouts', { name: 'upgrade', ...rollout('smart') });
   for (const name of ['upgrade', 'inFile']) {
     await admin.must('POST', `/rollouts/${name}/start`);
+    // What somebody changes meanwhile is what it comes back to.
+    if (name === 'upgrade') await admin.must('PUT', '/models/smart', { targets });
     await admin.must('POST', `/rollouts/${name}/promote`);
   }
   await becomes<unknown>(['up/new', 'up/other'], async () =>
