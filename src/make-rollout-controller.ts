@@ -1,6 +1,6 @@
 import type { ControlNews, NewsLog } from './control/control-news.ts';
 import type { ControlPlane } from './control/control-plane.ts';
-import { RolloutPromotion } from './control/rollout-promotion.ts';
+import { ownPlacesOf, RolloutPromotion } from './control/rollout-promotion.ts';
 import type { JsonObject } from './conversation/json.ts';
 import type { Snapshot } from './gateway/snapshot.ts';
 import { findMovedVersions } from './prompts/moved-versions.ts';
@@ -63,6 +63,8 @@ export function makeRolloutController({
       });
       return { stable: await number(stable), candidate: await number(candidate) };
     },
+    ownPlacesOf: ({ moves, stable, candidate }) =>
+      'model' in moves ? ownPlacesOf(control.layers, moves.model, stable, candidate) : undefined,
     noteReleases: () => releaseLog.note(),
     onTransition: (rollout, from, stored) => tellTransition(news, rollout, from, stored),
     onEnd: (rollout, { progress, origin }, isNews) => {
@@ -74,7 +76,10 @@ export function makeRolloutController({
       const stable = origin?.stable.release ?? rollout.spec.stable;
       const candidate = origin?.candidate.release ?? rollout.spec.candidate;
       const end = progress.phase === 'promoted' ? 'promoted' : 'rolled_back';
-      void promotion.write({ name, model: moves.model, end, stable, candidate }, isNews);
+      void promotion.write(
+        { name, model: moves.model, end, stable, candidate, ownPlaces: origin?.ownPlaces },
+        isNews,
+      );
     },
     onApproval: (rollout, approval) => tellApproval(news, rollout, approval),
     onFailure: (err) => log.error({ err }, 'the store says nothing of rollouts: they stand still'),

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { JsonObject } from '../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import type { TargetConfig } from './resolve.ts';
 import { targetSchema } from './sections/models.ts';
 
@@ -98,4 +98,10 @@ export function asNoted(target: TargetConfig, release: JsonObject | undefined): 
     region,
     timeouts: { ...target.timeouts, ...timeouts },
   };
+}
+
+/** A target of the candidate's model version that the configuration may not have any more, as it was written. */
+export function ownPlace(candidate: TargetConfig, written: JsonValue): TargetConfig {
+  const { weight } = targetSchema.parse(written);
+  return { ...asNoted(candidate, isObject(written) ? written : { target: written }), weight };
 }

@@ -10,6 +10,12 @@ export interface PromotionOptions {
   log: NewsLog;
 }
 
+/** A target at its number among those of a model, as the config language writes it. */
+interface TargetPlace {
+  at: number;
+  target: JsonValue;
+}
+
 /** A rollout that has ended, and what it moved between: targets as the config language writes them. */
 export interface EndedRollout {
   name: string;
@@ -17,11 +23,14 @@ export interface EndedRollout {
   end: 'promoted' | 'rolled_back';
   stable: JsonObject;
   candidate: JsonObject;
+  /** The candidate's own among the targets, when it was promoted. */
+  ownPlaces?: readonly TargetPlace[] | undefined;
 }
 
 /**
  * Writes the end of a rollout into the configuration: the candidate in the place of the stable target among those of the model, or, where a
- * promotion is taken back, the other way round. What the config file declares is the file's to change: there the operator is told what to write.
+ * promotion is taken back, the other way round, with the candidate where it stood beside the stable before. What the config file declares is the
+ * file's to change: there the operator is told what to write.
  */
 export class RolloutPromotion {
   readonly #options: PromotionOptions;
@@ -39,13 +48,19 @@ export class RolloutPromotion {
     const { control, news, log } = this.#options;
     const { name: rollout, model, end, stable, candidate } = ended;
     const { layers } = control;
-    if (planEnd(layers, ended).length === 0) return;
+    const [planned] = planEnd(layers, ended);
+    if (!planned) return;
     if (layers.find('models', model)?.owner === 'file') {
       const release = end === 'promoted' ? candidate : stable;
       const { target } = release;
       const written = Object.keys(release).length === 1 ? target : JSON.stringify(release);
+      const targets = isObject(planned.after) ? planned.after['targets'] : undefined;
       const message = `The rollout '${rollout}' has ended: write '${written}' as the target of '${model}' in the config file, and take the rollout out.`;
-      if (isNews) news.tell('warning', 'rollout_to_be_written', message, { rollout, model, target, release });
+      if (isNews)
+        news.tell('warning', 'rollout_to_be_written', message, {
+          ...{ rollout, model, target, release },
+          targets,
+        });
       return;
     }
     try {
@@ -59,11 +74,34 @@ export class RolloutPromotion {
   }
 }
 
-function planEnd(layers: Layers, { model, end, stable, candidate }: EndedRollout): Change[] {
+/**
+ * The targets of a model that are a candidate's own, beside the stable's that it is to have; `undefined` where the model does not have the
+ * stable one (any more).
+ */
+export function ownPlacesOf(
+  layers: Pick<Layers, 'find'>,
+  model: string,
+  stable: JsonObject,
+  candidate: JsonObject,
+): TargetPlace[] | undefined {
+  const targets = targetsOf(layers, model);
+  const moving = targets.findIndex((target) => isPlaceOf(target, stable));
+  if (moving === -1) return undefined;
+  return targets.flatMap((target, at) =>
+    at !== moving && isPlaceOf(target, candidate) ? [{ at, target }] : [],
+  );
+}
+
+function targetsOf(layers: Pick<Layers, 'find'>, model: string): JsonValue[] {
+  const entry = layers.find('models', model);
+  const targets = isObject(entry?.value) ? entry.value['targets'] : undefined;
+  return Array.isArray(targets) ? targets : [];
+}
+
+function planEnd(layers: Layers, { model, end, stable, candidate, ownPlaces = [] }: EndedRollout): Change[] {
   const entry = layers.find('models', model);
   if (!entry || !isObject(entry.value)) return [];
-  const { targets } = entry.value;
-  if (!Array.isArray(targets)) return [];
+  const targets = targetsOf(layers, model);
   const isMoved = !targets.some((target) => isPlaceOf(target, stable));
   // One that was never promoted leaves the model as it is.
   const [from, to] = end === 'promoted' ? [stable, candidate] : [candidate, stable];
@@ -74,7 +112,18 @@ function planEnd(layers: Layers, { model, end, stable, candidate }: EndedRollout
     if (index === at) return [replaced(target, to)];
     return isPlaceOf(target, to) ? [] : [target];
   });
+  if (end === 'rolled_back') putBack(moved, ownPlaces, at);
   return [{ ...entry, before: entry.value, after: { ...entry.value, targets: moved } }];
+}
+
+/** Those that somebody has put there meanwhile stay as they are. @param stable the number of the stable one */
+function putBack(targets: JsonValue[], ownPlaces: readonly TargetPlace[], stable: number): void {
+  const others = targets.filter((_, index) => index !== stable);
+  for (const { at, target } of ownPlaces) {
+    const { target: name, account } = isObject(target) ? target : { target };
+    const place: JsonObject = { target: name, ...(account !== undefined && { account }) };
+    if (!others.some((other) => isPlaceOf(other, place))) targets.splice(at, 0, target);
+  }
 }
 
 function isPlaceOf(target: JsonValue, release: JsonObject): boolean {

@@ -31,6 +31,7 @@ export function beginOnCall(
   if (call.usage) setUsageAside(gateway, call, call.usage);
   call.target = target;
   call.spoken = dialect;
+  call.ends = undefined;
   call.attempt = record;
   call.attempts.push(record);
   return record;

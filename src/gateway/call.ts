@@ -18,6 +18,7 @@ import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import type { StartNote, Waiting } from '../usage/journal.ts';
 import type { AttemptRecord, SavedUse, UsageRecord } from '../usage/record.ts';
 import type { RolloutNote, Scores } from '../usage/rollout-note.ts';
+import type { AnswerEnds } from './answer-ends.ts';
 import type { BegunAnswer } from './begun-answer.ts';
 import type { ModelRollout } from './choose-side.ts';
 import type { Door } from './door.ts';
@@ -108,6 +109,8 @@ export class Call implements Waiting {
   usage: Usage | undefined;
   /** The provider's whole answer, kept where it did not say what it used: it is counted after it was sent. */
   answer: Buffer | undefined;
+  /** How the provider says that the newest answer ended, where its words are not the client's and something is to look at it. */
+  ends: AnswerEnds | undefined;
   firstTokenMs: number | undefined;
   /** What asking again would have come to, where an earlier answer of its prompt answers it. */
   saved: SavedUse | undefined;
@@ -205,7 +208,7 @@ export class Call implements Waiting {
     return Object.assign(new Call(this), this, {
       ...{ attempt: undefined, target: undefined, spoken: undefined, request: undefined, noting: undefined },
       ...{ dropped: [], renamed: undefined, droppedOfAnswer: undefined, usage: undefined, answer: undefined },
-      ...{ firstTokenMs: undefined, sentMs: 0, answeredMs: 0, running: undefined },
+      ...{ ends: undefined, firstTokenMs: undefined, sentMs: 0, answeredMs: 0, running: undefined },
       // What another attempt goes on with is not known to two.
       continues: false,
       // Only first attempts tell how slow a model is.

@@ -1,4 +1,4 @@
-import { asNoted } from '../config/release.ts';
+import { asNoted, ownPlace } from '../config/release.ts';
 import type { Config, RolloutConfig, TargetConfig } from '../config/resolve.ts';
 import type { Side } from '../rollouts/comparisons.ts';
 import type { Plan } from '../rollouts/progress.ts';
@@ -24,7 +24,7 @@ const MAX_COPIES = 10;
 
 /** The rollouts of models, by the model that each moves. */
 export function compileRollouts(
-  { rollouts }: Config,
+  { rollouts, models }: Config,
   routeOf: (model: string) => Route | undefined,
   compileTarget: (target: TargetConfig) => Target,
   book: RolloutBook,
@@ -39,6 +39,12 @@ export function compileRollouts(
     const releases = { stable: ofStable.release, candidate: ofCandidate.release };
     const found = book.find(specOf(name, { model }, model, rollout, releases));
     const stable = () => compileTarget(asNoted(move.stable, found.origin?.stable.release));
+    const ownPlaces = () =>
+      (found.origin?.ownPlaces ?? []).map(({ at, target }) => ({
+        at,
+        target: compileTarget(ownPlace(move.candidate, target)),
+      }));
+    const { retries } = models[model] ?? {};
     compiled.set(model, {
       ...{
         rollout: found,
@@ -46,7 +52,9 @@ export function compileRollouts(
         stable: placeOf(move.stable),
         route: candidateRoute(route, candidate, placeOf(move.stable)),
       },
-      wayBack: move.isMoved ? once(() => routesBefore(route, candidate, stable())) : undefined,
+      wayBack: move.isMoved
+        ? once(() => routesBefore(route, retries, candidate, stable(), ownPlaces()))
+        : undefined,
     });
   }
   return compiled;
@@ -89,9 +97,21 @@ function once<T extends object>(make: () => T): () => T {
   };
 }
 
-function routesBefore(route: Route, candidate: Target, stable: Target): Record<Side, Route> {
+/** @param retries as the configuration says it */
+function routesBefore(
+  route: Route,
+  retries: number | undefined,
+  candidate: Target,
+  stable: Target,
+  ownPlaces: readonly { at: number; target: Target }[],
+): Record<Side, Route> {
   const targets = route.targets.map((target) => (isSame(target, candidate) ? stable : target));
-  const before = { ...route, targets, isSelective: true, unsaidOutput: unsaidOutputOf(route, targets) };
+  for (const { at, target } of ownPlaces)
+    if (!targets.some((other) => isSame(other, target))) targets.splice(at, 0, target);
+  const before = {
+    ...{ ...route, targets, isSelective: true, unsaidOutput: unsaidOutputOf(route, targets) },
+    retries: retries ?? defaultRetries(targets),
+  };
   return { stable: before, candidate: candidateRoute(before, candidate, stable) };
 }
 

@@ -11,6 +11,7 @@ import {
   type RolloutNote,
   type Scores,
 } from '../usage/rollout-note.ts';
+import { type AnswerEnds, withEnds } from './answer-ends.ts';
 import type { Call } from './call.ts';
 import { parseObject } from './count-input.ts';
 import type { Gateway } from './gateway.ts';
@@ -27,7 +28,8 @@ const FLAG_OF: Partial<Record<FinishReason, RolloutFlag>> = {
 export type ToldAnswer = Pick<Call, 'tap' | 'door' | 'stream'> & Partial<Pick<Call, 'rollout'>>;
 
 /** What is looked at of a call. */
-export type JudgedCall = ToldAnswer & Pick<Call, 'body' | 'address' | 'caller'>;
+export type JudgedCall = ToldAnswer &
+  Pick<Call, 'body' | 'address' | 'caller'> & { ends?: AnswerEnds | undefined };
 
 /**
  * Has a record of a rollout told how the answer ended and whether what the call says the form of has it, when the ledger is about to write
@@ -48,15 +50,16 @@ export function judgeLater(
   )
     return recount;
   // Not the call itself: it holds a connection.
-  const { tap, door, stream, body, address, caller } = call;
+  const { tap, door, stream, body, address, caller, ends } = call;
   const asked = { door, body, address };
   const side = call.rollout;
   const readScores = side?.readScores;
   return {
     count: async () => {
-      const answer = readAnswer({ tap, door, stream, rollout: side });
-      if (answer && readScores) record.rollout = withScores(rollout, readScores(answer));
-      else if (answer) {
+      const read = readAnswer({ tap, door, stream, rollout: side });
+      if (read && readScores) record.rollout = withScores(rollout, readScores(read));
+      else if (read) {
+        const answer = withEnds(read, ends);
         const judged = await judgeStructures(structures, caller.tenant, asked, answer);
         record.rollout = { ...rollout, flags: [...rollout.flags, 'read', ...flagsOf(answer), ...judged] };
       }

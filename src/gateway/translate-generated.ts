@@ -3,6 +3,7 @@ import type { Completion } from '../conversation/completion.ts';
 import type { JsonObject, JsonValue } from '../conversation/json.ts';
 import type { StreamEncoderOptions, UpstreamDialect } from '../dialects/dialect.ts';
 import { servedTier } from '../dialects/tiers.ts';
+import { endsOf } from './answer-ends.ts';
 import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { inTier } from './asked-tier.ts';
 import { blockedCompletion } from './blocked-answer.ts';
@@ -22,6 +23,7 @@ export function translateGenerated(
   const completion = dialect.decodeResponse(answer);
   const blocked = call.divertsBlocked ? blockedCompletion(completion) : undefined;
   if (blocked) throw blocked;
+  if (call.tap) call.ends = endsOf(completion);
   if (completion.usage && mayOtherAnswer(call)) {
     completion.usage = ofAnswering(call, completion.usage, completion.model);
   }

@@ -4,6 +4,7 @@ import type { Usage } from '../conversation/usage.ts';
 import type { StreamDecoder, StreamEncoder, StreamMessage } from '../dialects/dialect.ts';
 import { type ServedTier, servedTier } from '../dialects/tiers.ts';
 import type { StreamReader } from '../upstream/stream-reader.ts';
+import { noteEnd } from './answer-ends.ts';
 import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { estimateCall } from './asked-tier.ts';
 import { BegunAnswer } from './begun-answer.ts';
@@ -63,6 +64,7 @@ export class StreamTranslator implements CommittingReceiver {
     this.#reader = reader;
     this.#decoder = decoder;
     call.droppedOfAnswer = [];
+    if (call.tap) call.ends = new Map();
     this.#begun = call.begun ?? (call.continues ? beginAnswer(call) : undefined);
     this.#encoder = this.#begun ?? call.door.dialect.streamEncoder(streamOptions(call));
     // Streams last long and bodies can be large: it is parsed again should another attempt need it.
@@ -135,6 +137,7 @@ export class StreamTranslator implements CommittingReceiver {
     if (event.type === 'usage') this.#usage = event.usage;
     if (event.type === 'part_start') noteSpoken(this.#gateway, this.#call, event.value);
     if (event.type === 'part_delta') this.#outputTokens += estimatePiece(event.delta);
+    if (this.#call.ends) noteEnd(this.#call.ends, event);
     this.#watch?.note(event);
     if (this.#isOutput(event)) this.#hasOutput = true;
     if (event.type === 'end') {

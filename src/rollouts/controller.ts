@@ -6,7 +6,7 @@ import { type ApprovalRequest, needsApproval } from './approval.ts';
 import { Evidence, type Failure } from './gates.ts';
 import { observe, readJudged } from './observe.ts';
 import { advance, isOver, isThrough, isWatched, type Progress } from './progress.ts';
-import type { Origin } from './release.ts';
+import type { Origin, OwnPlace } from './release.ts';
 import { makeReport, type RolloutReport } from './report.ts';
 import type { Rollout, RolloutBook, RolloutSpec } from './rollout-book.ts';
 import type { Reason, RolloutStore, ScoredCall, StoredEvidence, StoredRollout } from './rollout-store.ts';
@@ -33,6 +33,8 @@ export interface ControllerOptions {
    * @throws RolloutRefusal where that is not there to be moved
    */
   releasesOf(spec: RolloutSpec): Promise<Pick<Origin, 'stable' | 'candidate'>>;
+  /** What its promotion takes out of its model, by now; `undefined` where the model is where it moves to already. */
+  ownPlacesOf(spec: RolloutSpec): OwnPlace[] | undefined;
   /** Has what models stand on numbered. */
   noteReleases(): Promise<void>;
   /** Told of each transition, by the one instance that made it. */
@@ -141,19 +143,27 @@ export class RolloutController {
     await this.#read();
   }
 
-  async #begin({ spec }: Rollout, outcome: Outcome): Promise<StoredRollout | undefined> {
+  async #begin(rollout: Rollout, outcome: Outcome): Promise<StoredRollout | undefined> {
     const { store, now } = this.#options;
+    const { spec } = rollout;
     const { name, release } = spec;
     const { progress, approval, reason, begins } = outcome;
-    const origin = begins && (await this.#noteOrigin(spec, begins));
+    const origin = begins && (await this.#noteOrigin(rollout, begins));
     const begun = { name, release, progress, approval, reason, origin };
     return store.begin(begun, this.#stored.get(name), spec.gates, now());
   }
 
-  async #noteOrigin(spec: RolloutSpec, { by = '', approvedBy }: Reason): Promise<Origin> {
+  async #noteOrigin(rollout: Rollout, { by = '', approvedBy }: Reason): Promise<Origin> {
     const { releasesOf, now } = this.#options;
-    const releases = await releasesOf(spec);
-    return { ...releases, ...{ at: now(), by }, ...(approvedBy !== undefined && { approvedBy }) };
+    const releases = await releasesOf(rollout.spec);
+    // A model that stands on the candidate says nothing of how it was before: the earlier rollout does.
+    const { ownPlaces } = this.find(rollout)?.origin ?? {};
+    return {
+      ...releases,
+      ...(ownPlaces && { ownPlaces }),
+      ...{ at: now(), by },
+      ...(approvedBy !== undefined && { approvedBy }),
+    };
   }
 
   #change(
@@ -164,8 +174,16 @@ export class RolloutController {
     return this.#options.store.change(stored, (known, calls, scores) => {
       const { evidence } = learn(rollout, stored, known, calls, scores);
       const { progress, approval, reason } = decide(evidence.candidates);
-      return { ...stored, progress, approval, reason, evidence };
+      const origin = this.#originOf(rollout, stored, progress);
+      return { ...stored, progress, approval, reason, origin, evidence };
     });
+  }
+
+  /** With what its promotion takes out of its model, where it is promoted now: the way back puts it there again. */
+  #originOf({ spec }: Rollout, { progress, origin }: StoredRollout, { phase }: Progress): Origin | undefined {
+    if (!origin || phase !== 'promoted' || progress.phase === 'promoted') return origin;
+    const ownPlaces = this.#options.ownPlacesOf(spec);
+    return ownPlaces ? { ...origin, ownPlaces } : origin;
   }
 
   async #look(): Promise<void> {
@@ -204,7 +222,9 @@ export class RolloutController {
     const changed = await store.change(stored, (known, calls, scores) => {
       const { evidence, failure } = learn(rollout, stored, known, calls, scores);
       const { candidates } = evidence;
-      return { ...stored, ...this.#moved(rollout, stored, { candidates, failure }), evidence };
+      const moved = this.#moved(rollout, stored, { candidates, failure });
+      const origin = this.#originOf(rollout, stored, moved.progress);
+      return { ...stored, ...moved, origin, evidence };
     });
     if (!changed) return;
     this.#take(changed);

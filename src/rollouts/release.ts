@@ -8,10 +8,20 @@ export interface NumberedRelease {
   release: JsonObject;
 }
 
+/** A place of the candidate's own among the targets of its model: the promotion takes it out, and the way back puts it there again. */
+export interface OwnPlace {
+  /** Its number among the targets, from 0. */
+  at: number;
+  /** As the config language writes it. */
+  target: JsonValue;
+}
+
 /** What a rollout was when it began: what it moves between, whoever changes the model meanwhile. */
 export interface Origin {
   stable: NumberedRelease;
   candidate: NumberedRelease;
+  /** In their order, as they were when it was promoted; absent before, and of a prompt's. */
+  ownPlaces?: OwnPlace[] | undefined;
   /** Unix milliseconds: what calls that began before then came to is of an earlier one of its name. */
   at: number;
   /** Who began it, and who agreed where that was needed. */

@@ -37,6 +37,7 @@ function makeInstance(store: Store, onTold: (what: string) => void = () => undef
     releasesOf: async ({ stable, candidate }) => ({
       ...{ stable: { number: 1, release: stable }, candidate: { number: 1, release: candidate } },
     }),
+    ownPlacesOf: () => undefined,
     noteReleases: async () => undefined,
     onTransition: (_, __, { progress }) => onTold(progress.phase),
     ...{ onEnd: () => undefined, onApproval: () => undefined },

@@ -3,6 +3,7 @@ import { after, test } from 'node:test';
 import OpenAI from 'openai';
 import { adminClient } from '../support/admin.ts';
 import { startFakeAnthropic } from '../support/fake-anthropic.ts';
+import { startFakeOpenAi } from '../support/fake-openai.ts';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
 import { chatAnswer, chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
 
@@ -128,4 +129,40 @@ test('a call that cannot be said in the candidate’s dialect stays with the mod
   assert.equal(await ask({ n: 2 }), null);
   const [inexpressible] = await gateway.calls(2);
   assert.equal(inexpressible?.rollout, undefined);
+});
+
+test('a call with stop sequences, which the candidate takes none of, stays with the model, and is on no side', async () => {
+  const openai = await startFakeOpenAi();
+  after(() => openai.close());
+  const gateway = await startGateway({
+    providers: { openai: { baseUrl: openai.url, accounts: [{ name: 'main', apiKey: openai.apiKey }] } },
+    models: { smart: { targets: ['openai/gpt-4.1-mini'] } },
+    rollouts: {
+      upgrade: {
+        ...{ model: 'smart', stable: 'openai/gpt-4.1-mini', candidate: 'openai/gpt-5-mini' },
+        steps: [{ weight: 100, hold: '10m' }],
+      },
+    },
+  });
+  after(gateway.stop);
+  await adminClient(gateway.url).must('POST', '/rollouts/upgrade/start');
+  const asked: [path: string, fields: object, side: string | null][] = [
+    ['/v1/chat/completions', {}, 'upgrade=candidate'],
+    ['/v1/chat/completions', { stop: null }, 'upgrade=candidate'],
+    ['/v1/chat/completions', { stop: 'x' }, null],
+    ['/v1/chat/completions', { stop: ['x'], stream: true }, null],
+    ['/v1/messages', { max_tokens: 100 }, 'upgrade=candidate'],
+    ['/v1/messages', { max_tokens: 100, stop_sequences: ['x'] }, null],
+  ];
+  for (const [path, fields, side] of asked) {
+    const messages = [{ role: 'user', content: 'say hi' }];
+    const answer = await gateway.post(path, { model: 'smart', messages, ...fields });
+    assert.equal(answer.status, 200, await answer.text());
+    assert.equal(answer.headers.get('x-fairlead-rollout'), side, `${path} ${JSON.stringify(fields)}`);
+  }
+  for (const { attempts } of await gateway.calls(asked.length))
+    assert.deepEqual(
+      attempts.map(({ outcome }) => outcome),
+      ['ok'],
+    );
 });

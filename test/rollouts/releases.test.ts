@@ -15,6 +15,7 @@ import { makeTempDirectory } from '../support/temp-store.ts';
 const upstream = await startRawUpstream((response, body) => {
   const { model } = JSON.parse(body) as { model: string };
   response.setHeader('content-type', 'application/json');
+  if (model === 'dead') response.writeHead(500);
   response.end(chatAnswer(`of ${model}`));
 });
 after(upstream.close);
@@ -300,4 +301,52 @@ test('a promotion that nobody has written, for its instance was killed, is writt
   context.after(second.stop);
   await becomes<unknown>(['up/new'], targetsOf(adminClient(second.url)));
   assert.equal(await say(clientOf(second)), 'of new');
+});
+
+test('the way back of a candidate that was a fallback of the stable has it behind that again', async (context) => {
+  const folder = makeTempDirectory(context);
+  const targets = ['up/dead', 'up/other', { target: 'up/new', timeouts: { total: '50s' }, weight: 2 }];
+  const rollout = (model: string) => ({ model, stable: 'up/dead', candidate: 'up/new' });
+  const fileWith = (written: unknown[]) =>
+    stringify({
+      server: { port: 0 },
+      providers: { up: UP },
+      models: { filed: { targets: written, retries: 2 } },
+      tenants: { acme: { models: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] } },
+      rollouts: { inFile: rollout('filed') },
+    });
+  const gateway = await startGateway({}, undefined, { folder, file: fileWith([targets[0], targets[2]]) });
+  context.after(gateway.stop);
+  const admin = adminClient(gateway.url);
+  await admin.must('POST', '/models', { name: 'smart', targets: ['up/dead'] });
+  await admin.must('POST', '/rollouts', { name: 'upgrade', ...rollout('smart') });
+  for (const name of ['upgrade', 'inFile']) {
+    await admin.must('POST', `/rollouts/${name}/start`);
+    // What somebody changes meanwhile is what it comes back to.
+    if (name === 'upgrade') await admin.must('PUT', '/models/smart', { targets });
+    await admin.must('POST', `/rollouts/${name}/promote`);
+  }
+  await becomes<unknown>(['up/new', 'up/other'], async () =>
+    ((await targetsOf(admin)()) as (JsonObject | string)[]).map((one) =>
+      typeof one === 'string' ? one : one['target'],
+    ),
+  );
+  await admin.must('POST', '/rollouts/upgrade/rollback');
+  await becomes<unknown>(targets, targetsOf(admin));
+
+  // What the config file has is the file's to change: until then calls go where they went before.
+  await writeFile(join(folder, 'fairlead.yaml'), fileWith(['up/new']));
+  await gateway.reload();
+  const askedOf = async () => {
+    upstream.requests.length = 0;
+    const body = { model: 'filed', messages: [{ role: 'user', content: 'Hi' }] };
+    assert.equal((await gateway.post('/v1/chat/completions', body)).status, 200);
+    return upstream.requests.map((request) => (JSON.parse(request.body) as { model: string }).model);
+  };
+  // Also where it begins anew from there: the second way back is the first one's.
+  for (const _time of ['first', 'second']) {
+    await admin.must('POST', '/rollouts/inFile/rollback');
+    assert.deepEqual(new Set(await askedOf()), new Set(['dead', 'new']));
+    await admin.must('POST', '/rollouts/inFile/start');
+  }
 });

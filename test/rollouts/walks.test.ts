@@ -105,6 +105,7 @@ class Instance {
         stable: { number: await releases.numberOf('smart', stable, 1), release: stable },
         candidate: { number: await releases.numberOf('smart', candidate, 1), release: candidate },
       }),
+      ownPlacesOf: () => undefined,
       noteReleases: async () => undefined,
       onTransition: (_, from, to) => world.told.push({ from, to }),
       onEnd: () => undefined,

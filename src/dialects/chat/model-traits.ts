@@ -1,5 +1,5 @@
 import type { Parameters } from '../../conversation/conversation.ts';
-import type { ModelNames } from '../model-names.ts';
+import type { ModelNames, NamedModel } from '../model-names.ts';
 
 /**
  * What a model of this dialect takes that others do not, by its name. The dialect is spoken by many servers and
@@ -136,6 +136,11 @@ export function modelTraits(model: string, names: ModelNames = 'vendor'): ModelT
   if (names === 'vendor' || !LIKE_OPENAI.test(name)) return traits;
   if (OPENAI_MAKERS.has(maker) && OPENAI_NAME.test(name)) return traits;
   return names === 'deployment' ? DEPLOYED : COMPATIBLE;
+}
+
+/** How many stop sequences a model takes, as far as its name tells: of what others serve they know more. */
+export function mostStops({ name, names }: NamedModel): number {
+  return names === 'anyone' ? Number.POSITIVE_INFINITY : modelTraits(name, names).mostStops;
 }
 
 /** Parameters that reasoning models of OpenAI refuse. */
