@@ -2,7 +2,7 @@ import { RepeatedLook } from '../store/repeated-look.ts';
 import type { CallRow } from '../store/schema.ts';
 import { isAnsweredByAnother, readRolloutNote } from '../usage/rollout-note.ts';
 import { type Action, act, type Outcome } from './act.ts';
-import { type ApprovalRequest, needsApproval } from './approval.ts';
+import { type ApprovalRequest, needsApproval, requestOn } from './approval.ts';
 import { Evidence, type Failure } from './gates.ts';
 import { observe, readJudged } from './observe.ts';
 import { advance, isOver, isThrough, isWatched, type Progress } from './progress.ts';
@@ -79,10 +79,11 @@ export class RolloutController {
     return this.#watch.stop();
   }
 
-  /** What the store says of a rollout of the configuration; `undefined` where it is a draft. */
+  /** What the store says of a rollout of the configuration, with what still waits; `undefined` where it is a draft. */
   find({ spec }: Rollout): StoredRollout | undefined {
     const stored = this.#stored.get(spec.name);
-    return stored?.release === spec.release ? stored : undefined;
+    if (stored?.release !== spec.release) return undefined;
+    return { ...stored, approval: requestOn(stored.approval, spec) };
   }
 
   /** What the store says of the rollout of a name, read anew: also where the configuration has another one by now. */
@@ -215,13 +216,13 @@ export class RolloutController {
 
   /** Where a rollout stands after a look at it, and what it waits for. */
   #moved(
-    { spec: { plan, approval: setting } }: Rollout,
+    { spec: { plan, approval: setting, terms } }: Rollout,
     { progress: before, approval, reason, origin }: StoredRollout,
     { candidates: calls, failure }: Pick<Evidence, 'candidates' | 'failure'>,
   ): Pick<StoredRollout, 'progress' | 'approval' | 'reason'> {
     const nowMs = this.#options.now();
     if (!failure && needsApproval(setting, 'promote') && isThrough(plan, before, { nowMs, calls })) {
-      const request = approval ?? { wants: 'promote', by: origin?.by ?? '', at: nowMs };
+      const request = approval ?? { wants: 'promote', by: origin?.by ?? '', at: nowMs, terms };
       return { progress: before, approval: request, reason };
     }
     const progress = advance(plan, before, { nowMs, calls, failure });

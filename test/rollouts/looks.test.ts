@@ -13,6 +13,7 @@ import { makeRecord } from '../support/usage-records.ts';
 
 const SPEC: RolloutSpec = {
   ...{ name: 'upgrade', moves: { model: 'smart' }, cohort: {}, gates: {}, release: 'r', approval: 'none' },
+  terms: 't',
   ...{ stable: { target: 'up/old' }, candidate: { target: 'up/new' } },
   plan: { steps: [{ weight: 50, holdMs: 600_000 }], onFail: 'rollback', minCalls: 50 },
 };
