@@ -64,7 +64,7 @@ export function makeRolloutController({
       return { stable: await number(stable), candidate: await number(candidate) };
     },
     noteReleases: () => releaseLog.note(),
-    onTransition: (rollout, from, stored) => tellTransition(news, rollout, from, stored),
+    onTransition: (...transition) => tellTransition(news, ...transition),
     onEnd: (rollout, { progress, origin }, isNews) => {
       const { name, moves } = rollout.spec;
       if ('prompt' in moves) {

@@ -35,8 +35,13 @@ export interface ControllerOptions {
   releasesOf(spec: RolloutSpec): Promise<Pick<Origin, 'stable' | 'candidate'>>;
   /** Has what models stand on numbered. */
   noteReleases(): Promise<void>;
-  /** Told of each transition, by the one instance that made it. */
-  onTransition(rollout: Rollout, from: Progress, stored: StoredRollout): void;
+  /** Told of each transition, by the one instance that made it. `report`: what it went by; absent of one that begins. */
+  onTransition(
+    rollout: Rollout,
+    from: Progress,
+    stored: StoredRollout,
+    report: RolloutReport | undefined,
+  ): void;
   /** Told of each that has ended, by the one instance that ended it; and of all of them at the start (not `isNews`). */
   onEnd(rollout: Rollout, stored: StoredRollout, isNews: boolean): void;
   /** The same, of what waits for a second person. */
@@ -99,14 +104,8 @@ export class RolloutController {
 
   /** What is known of a rollout's candidate, by gate, step and side. */
   async reportOf(rollout: Rollout): Promise<RolloutReport> {
-    const { plan, gates } = rollout.spec;
     const stored = this.find(rollout);
-    const known = stored && (await this.#options.store.readEvidence(stored));
-    const evidence = new Evidence(gates, known);
-    const { candidates, failure } = evidence;
-    const readings = evidence.readings();
-    const report = makeReport({ ...plan, gates }, known?.steps ?? [], { readings, candidates, failure });
-    return gates.judge ? { ...report, unreadScores: known?.unreadScores ?? 0 } : report;
+    return describeKnown(rollout, stored && (await this.#options.store.readEvidence(stored)));
   }
 
   /**
@@ -121,17 +120,20 @@ export class RolloutController {
       const deed = { action, by, nowMs: this.#options.now(), calls: before?.candidates ?? 0 };
       const outcome = act(rollout.spec, before, deed);
       const isNew = outcome.begins !== undefined || !before;
-      const changed = isNew
+      const made = isNew
         ? await this.#begin(rollout, outcome)
-        : await this.#change(rollout, before, (calls) => act(rollout.spec, before, { ...deed, calls }));
-      if (!changed) continue;
+        : await this.#change(rollout, before, ({ candidates }) =>
+            act(rollout.spec, before, { ...deed, calls: candidates }),
+          );
+      if (!made) continue;
+      const { changed, evidence } = made;
       this.#take(changed);
       const from = before?.progress ?? { ...outcome.progress, phase: 'draft' as const };
       if (outcome.told) {
         const isDecided = outcome.told.what !== 'requested';
         this.#options.onApproval(rollout, { ...outcome.told, ...(isDecided && { by }) });
       }
-      this.#tell(rollout, from, changed);
+      this.#tell(rollout, from, changed, evidence);
       return changed.progress;
     }
   }
@@ -142,13 +144,14 @@ export class RolloutController {
     await this.#read();
   }
 
-  async #begin({ spec }: Rollout, outcome: Outcome): Promise<StoredRollout | undefined> {
+  async #begin({ spec }: Rollout, outcome: Outcome): Promise<Made | undefined> {
     const { store, now } = this.#options;
     const { name, release } = spec;
     const { progress, approval, reason, begins } = outcome;
     const origin = begins && (await this.#noteOrigin(spec, begins));
     const begun = { name, release, progress, approval, reason, origin };
-    return store.begin(begun, this.#stored.get(name), spec.gates, now());
+    const changed = await store.begin(begun, this.#stored.get(name), spec.gates, now());
+    return changed && { changed, evidence: undefined };
   }
 
   async #noteOrigin(spec: RolloutSpec, { by = '', approvedBy }: Reason): Promise<Origin> {
@@ -157,16 +160,21 @@ export class RolloutController {
     return { ...releases, ...{ at: now(), by }, ...(approvedBy !== undefined && { approvedBy }) };
   }
 
-  #change(
+  /** Learns what there is to learn, and has it decided what that comes to. */
+  async #change(
     rollout: Rollout,
     stored: StoredRollout,
-    decide: (calls: number) => Outcome,
-  ): Promise<StoredRollout | undefined> {
-    return this.#options.store.change(stored, (known, calls, scores) => {
-      const { evidence } = learn(rollout, stored, known, calls, scores);
-      const { progress, approval, reason } = decide(evidence.candidates);
+    decide: (learned: Pick<Evidence, 'candidates' | 'failure'>) => Standing,
+  ): Promise<Made | undefined> {
+    let evidence: StoredEvidence | undefined;
+    const changed = await this.#options.store.change(stored, (known, calls, scores) => {
+      const learned = learn(rollout, stored, known, calls, scores);
+      evidence = learned.evidence;
+      const { candidates } = evidence;
+      const { progress, approval, reason } = decide({ candidates, failure: learned.failure });
       return { ...stored, progress, approval, reason, evidence };
     });
+    return changed && { changed, evidence };
   }
 
   async #look(): Promise<void> {
@@ -202,14 +210,11 @@ export class RolloutController {
     const { candidates } = stored;
     const isDue = isChange(stored, this.#moved(rollout, stored, { candidates, failure: undefined }));
     if (!isDue && !(await store.hasNewCalls(stored.name))) return;
-    const changed = await store.change(stored, (known, calls, scores) => {
-      const { evidence, failure } = learn(rollout, stored, known, calls, scores);
-      const { candidates } = evidence;
-      return { ...stored, ...this.#moved(rollout, stored, { candidates, failure }), evidence };
-    });
-    if (!changed) return;
+    const made = await this.#change(rollout, stored, (learned) => this.#moved(rollout, stored, learned));
+    if (!made) return;
+    const { changed, evidence } = made;
     this.#take(changed);
-    this.#tell(rollout, stored.progress, changed);
+    this.#tell(rollout, stored.progress, changed, evidence);
     if (changed.approval && !stored.approval)
       this.#options.onApproval(rollout, { what: 'requested', request: changed.approval });
   }
@@ -219,7 +224,7 @@ export class RolloutController {
     { spec: { plan, approval: setting, terms } }: Rollout,
     { progress: before, approval, reason, origin }: StoredRollout,
     { candidates: calls, failure }: Pick<Evidence, 'candidates' | 'failure'>,
-  ): Pick<StoredRollout, 'progress' | 'approval' | 'reason'> {
+  ): Standing {
     const nowMs = this.#options.now();
     if (!failure && needsApproval(setting, 'promote') && isThrough(plan, before, { nowMs, calls })) {
       const request = approval ?? { wants: 'promote', by: origin?.by ?? '', at: nowMs, terms };
@@ -230,17 +235,40 @@ export class RolloutController {
     return { progress, approval: isOver(progress) ? undefined : approval, reason: failure && { failure } };
   }
 
-  #tell(rollout: Rollout, from: Progress, changed: StoredRollout): void {
+  #tell(
+    rollout: Rollout,
+    from: Progress,
+    changed: StoredRollout,
+    evidence: StoredEvidence | undefined,
+  ): void {
     const { phase, step } = changed.progress;
     if (phase === from.phase && step === from.step) return;
-    this.#options.onTransition(rollout, from, changed);
+    const report = evidence && describeKnown(rollout, evidence);
+    this.#options.onTransition(rollout, from, changed, report);
     if (isOver(changed.progress)) this.#options.onEnd(rollout, changed, true);
   }
 }
 
+type Standing = Pick<StoredRollout, 'progress' | 'approval' | 'reason'>;
+
+/** A change that is in the store, and what was known then; nothing is of what begins. */
+interface Made {
+  changed: StoredRollout;
+  evidence: StoredEvidence | undefined;
+}
+
+function describeKnown({ spec }: Rollout, known: StoredEvidence | undefined): RolloutReport {
+  const { plan, gates } = spec;
+  const evidence = new Evidence(gates, known);
+  const { candidates, failure } = evidence;
+  const readings = evidence.readings();
+  const report = makeReport({ ...plan, gates }, known?.steps ?? [], { readings, candidates, failure });
+  return gates.judge ? { ...report, unreadScores: known?.unreadScores ?? 0 } : report;
+}
+
 function isChange(
-  before: Pick<StoredRollout, 'progress' | 'approval'>,
-  after: Pick<StoredRollout, 'progress' | 'approval'>,
+  before: Pick<Standing, 'progress' | 'approval'>,
+  after: Pick<Standing, 'progress' | 'approval'>,
 ): boolean {
   return before.progress !== after.progress || before.approval !== after.approval;
 }
