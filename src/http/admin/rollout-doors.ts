@@ -58,7 +58,10 @@ export const ROLLOUT_DOORS: readonly AdminDoor[] = [
       'What is known of a candidate: by step and side what calls came to, by gate the verdict, and how sure it is',
     handle: async ({ parts, params: { name = '' } }) => {
       const rollout = findRollout(parts, name);
-      return { body: { ...describeStanding(parts, rollout), ...(await parts.rollouts.reportOf(rollout)) } };
+      const standing = describeStanding(parts, rollout);
+      const report = await parts.rollouts.reportOf(rollout);
+      // The report's steps are a list of those that there were.
+      return { body: { ...standing, plannedSteps: rollout.spec.plan.steps.length, ...report } };
     },
   }),
   door({
