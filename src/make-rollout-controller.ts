@@ -64,7 +64,7 @@ export function makeRolloutController({
       return { stable: await number(stable), candidate: await number(candidate) };
     },
     noteReleases: () => releaseLog.note(),
-    onTransition: (...transition) => tellTransition(news, ...transition),
+    onTransition: (rollout, from, stored, report) => tellTransition(news, rollout, from, stored, report),
     onEnd: (rollout, { progress, origin }, isNews) => {
       const { name, moves } = rollout.spec;
       if ('prompt' in moves) {
