@@ -15,6 +15,9 @@ import { StepTallies } from './step-tallies.ts';
 /** How often rollouts are looked at: a candidate that fails is to be out within two seconds after the evidence, everywhere. */
 const LOOK_MS = 500;
 
+/** An instance that is behind has a rollout as it was: not every look of each is to ask again in the place of the other one. */
+const ASK_AGAIN_MS = 60_000;
+
 export interface ApprovalNews {
   what: 'requested' | 'approved' | 'rejected';
   request: ApprovalRequest;
@@ -85,10 +88,15 @@ export class RolloutController {
   }
 
   /** What the store says of a rollout of the configuration, with what still waits; `undefined` where it is a draft. */
-  find({ spec }: Rollout): StoredRollout | undefined {
+  find(rollout: Rollout): StoredRollout | undefined {
+    const stored = this.#findAsStored(rollout);
+    return stored && { ...stored, approval: requestOn(stored.approval, rollout.spec) };
+  }
+
+  /** The same with a request that waits no more, too. */
+  #findAsStored({ spec }: Rollout): StoredRollout | undefined {
     const stored = this.#stored.get(spec.name);
-    if (stored?.release !== spec.release) return undefined;
-    return { ...stored, approval: requestOn(stored.approval, spec) };
+    return stored?.release === spec.release ? stored : undefined;
   }
 
   /** What the store says of the rollout of a name, read anew: also where the configuration has another one by now. */
@@ -204,7 +212,7 @@ export class RolloutController {
   }
 
   async #moveOn(rollout: Rollout): Promise<void> {
-    const stored = this.find(rollout);
+    const stored = this.#findAsStored(rollout);
     if (!stored || !isWatched(stored.progress)) return;
     const { store } = this.#options;
     const { candidates } = stored;
@@ -215,7 +223,7 @@ export class RolloutController {
     const { changed, evidence } = made;
     this.#take(changed);
     this.#tell(rollout, stored.progress, changed, evidence);
-    if (changed.approval && !stored.approval)
+    if (changed.approval && changed.approval.at !== stored.approval?.at)
       this.#options.onApproval(rollout, { what: 'requested', request: changed.approval });
   }
 
@@ -227,7 +235,9 @@ export class RolloutController {
   ): Standing {
     const nowMs = this.#options.now();
     if (!failure && needsApproval(setting, 'promote') && isThrough(plan, before, { nowMs, calls })) {
-      const request = approval ?? { wants: 'promote', by: origin?.by ?? '', at: nowMs, terms };
+      const isAsked = approval && (approval.terms === terms || nowMs - approval.at < ASK_AGAIN_MS);
+      if (isAsked) return { progress: before, approval, reason };
+      const request = { wants: 'promote', by: origin?.by ?? '', at: nowMs, terms } as const;
       return { progress: before, approval: request, reason };
     }
     const progress = advance(plan, before, { nowMs, calls, failure });
