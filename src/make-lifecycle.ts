@@ -21,10 +21,19 @@ export function makeRetirementWatch({
   news: ControlNews;
   log: NewsLog;
 }): RetirementWatch {
+  const find = (name: string) => controller.list().find(({ spec }) => spec.name === name);
   const drafts = new RolloutDrafts({
     ...{ control, events, news, now: Date.now },
+    endOf: async (name) => {
+      // What another instance did just now counts, too.
+      await controller.findNamed(name);
+      const rollout = find(name);
+      const phase = rollout && controller.find(rollout)?.progress.phase;
+      return phase === 'promoted' || phase === 'rolled_back' ? phase : undefined;
+    },
+    forget: (name) => controller.forget(name),
     start: async (name, by) => {
-      const rollout = controller.list().find(({ spec }) => spec.name === name);
+      const rollout = find(name);
       if (!rollout || controller.find(rollout)) return;
       try {
         await controller.command(rollout, 'start', by);

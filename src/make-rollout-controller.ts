@@ -66,7 +66,7 @@ export function makeRolloutController({
     ownPlacesOf: ({ moves, stable, candidate }) =>
       'model' in moves ? ownPlacesOf(control.layers, moves.model, stable, candidate) : undefined,
     noteReleases: () => releaseLog.note(),
-    onTransition: (rollout, from, stored) => tellTransition(news, rollout, from, stored),
+    onTransition: (rollout, from, stored, report) => tellTransition(news, rollout, from, stored, report),
     onEnd: (rollout, { progress, origin }, isNews) => {
       const { name, moves } = rollout.spec;
       if ('prompt' in moves) {

@@ -1,8 +1,10 @@
 import type { ControlNews } from './control/control-news.ts';
+import type { JsonObject } from './conversation/json.ts';
 import type { BrokenPrompt } from './prompts/prompt-files.ts';
 import type { ApprovalNews } from './rollouts/controller.ts';
 import { type Progress, weightOf } from './rollouts/progress.ts';
 import { describeRelease } from './rollouts/release.ts';
+import { evidenceAt, type RolloutReport } from './rollouts/report.ts';
 import type { Rollout } from './rollouts/rollout-book.ts';
 import type { StoredRollout } from './rollouts/rollout-store.ts';
 import type { CreditChange, LaneChange, ShutChange } from './routing/lane-book.ts';
@@ -154,6 +156,7 @@ export function tellTransition(
   { spec }: Rollout,
   from: Progress,
   { progress, reason, candidates, origin }: StoredRollout,
+  report: RolloutReport | undefined,
 ): void {
   const { phase, step } = progress;
   const { failure, by, approvedBy } = reason ?? {};
@@ -174,6 +177,7 @@ export function tellTransition(
       ...(by !== undefined && { by }),
       ...(approvedBy !== undefined && { approvedBy }),
       ...(origin && { stable: describeRelease(origin.stable), candidate: describeRelease(origin.candidate) }),
+      ...(report && { evidence: evidenceAt(report, from.step) as unknown as JsonObject }),
     },
   );
 }

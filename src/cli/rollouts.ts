@@ -78,14 +78,14 @@ function describe(answer: JsonObject, word: string): string {
   if (rollouts.length === 0) return 'There are no rollouts.\n';
   const standings = formatTable(
     titled(STANDING),
-    rollouts.map(({ name, phase, step, steps, weight, since, candidateCalls, reason, ...more }) => [
+    rollouts.map(({ name, phase, step, weight, since, candidateCalls, reason, ...more }) => [
       ...[
         String(name),
         describeMoved(more),
         describeRelease(more['stable']),
         describeRelease(more['candidate']),
         String(phase),
-        step === null ? '-' : `${step}/${steps}`,
+        step === null ? '-' : `${step}/${more['plannedSteps'] ?? more['steps']}`,
         `${weight} %`,
       ],
       ...[

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { asNoted, ownPlace } from '../config/release.ts';
 import type { Config, RolloutConfig, TargetConfig } from '../config/resolve.ts';
 import type { Side } from '../rollouts/comparisons.ts';
@@ -154,9 +155,8 @@ function specOf(
     onFail = 'rollback',
   } = rollout;
   const copies = shadow && shadow.share > 0 ? shadow : undefined;
-  return {
-    ...{ name, moves, cohort, gates, release: JSON.stringify([identity, stable, candidate]) },
-    ...{ ...releases, approval },
+  const terms = {
+    ...{ cohort, gates },
     plan: {
       steps: steps?.map(({ weight, hold }) => ({ weight, holdMs: hold })) ?? STEPS,
       ...{ onFail, minCalls: gates.minCalls ?? MIN_CALLS },
@@ -164,4 +164,12 @@ function specOf(
     },
     shadow: copies && { share: copies.share, maxConcurrentCalls: copies.maxConcurrentCalls ?? MAX_COPIES },
   };
+  return {
+    ...{ name, moves, ...releases, ...terms, approval },
+    ...{ release: JSON.stringify([identity, stable, candidate]), terms: hashTerms(terms) },
+  };
+}
+
+function hashTerms(terms: Pick<RolloutSpec, 'cohort' | 'gates' | 'plan' | 'shadow'>): string {
+  return createHash('sha256').update(JSON.stringify(terms)).digest('hex');
 }

@@ -83,6 +83,26 @@ export function directEnd({ name, declaration }: Upstream, model: string): Direc
   return { retirement, notice: [...dates(atMs, announcedMs), ...link] };
 }
 
+/** The end of a name, as those see it who may call it; `headers`: those of its answers. */
+export interface SeenEnd {
+  headers: readonly string[];
+  /** Unix milliseconds. */
+  atMs: number;
+  /** What may be called instead. Of the targets behind a name none is told: that is for whoever configures it. */
+  successor: string | undefined;
+}
+
+/** What callers are told of the end of a name; `undefined` where nothing is. */
+export function endSeen({ routes }: Pick<Snapshot, 'routes'>, name: string): SeenEnd | undefined {
+  const { notice: headers, retirement, targets } = routes.resolve(name) ?? {};
+  if (!headers || !targets) return undefined;
+  if (retirement) return { headers, atMs: retirement.atMs, successor: retirement.successor };
+  const atMs = latest(targets.map((target) => target.retirement?.atMs ?? 0));
+  // A name that is its target's own is a provider's.
+  const [own] = targets.filter((target) => target.name === name);
+  return { headers, atMs, successor: own?.retirement?.successor };
+}
+
 function latest(moments: readonly number[]): number {
   return moments.reduce((last, ms) => Math.max(last, ms), 0);
 }

@@ -1,8 +1,10 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { PROMPT_PREFIX } from '../config/prompt-prefix.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
+import type { JsonObject } from '../conversation/json.ts';
 import { adviseAccess, mayUse } from '../gateway/advise-access.ts';
 import type { Gateway } from '../gateway/gateway.ts';
+import { endSeen, type SeenEnd } from '../gateway/retire-model.ts';
 import type { Caller } from '../gateway/snapshot.ts';
 import type { PromptBook } from '../prompts/prompt-book.ts';
 import { authenticated, requireKey } from './access.ts';
@@ -27,15 +29,28 @@ export function addModelDoors(
         return describeModels(name, names, created(gateway), request.query);
       });
       // Model ids hold slashes ("openai/gpt-4.1"), encoded or not.
-      doors.get(`${version}/models/*`, async (request) => {
+      doors.get(`${version}/models/*`, async (request, reply) => {
         const caller = authenticated(request.caller);
         const { name } = guessDialect(request);
         const { '*': asked } = request.params as { '*': string };
         const isPrompt = callablePrompts(prompts, caller, name).includes(asked);
-        return describeModel(name, isPrompt ? asked : findModel(gateway, caller, asked), created(gateway));
+        const id = isPrompt ? asked : findModel(gateway, caller, asked);
+        const end = isPrompt ? undefined : endSeen(gateway.snapshot, id);
+        if (end) setHeaders(reply, end.headers);
+        return { ...describeModel(name, id, created(gateway)), ...(end && describeEnd(end)) };
       });
     }
   });
+}
+
+/** In the form of no vendor: none tells of it here. */
+function describeEnd({ atMs, successor }: SeenEnd): JsonObject {
+  return { retiresAt: new Date(atMs).toISOString(), successor: successor ?? null };
+}
+
+/** `headers`: names and values, in turns. */
+function setHeaders(reply: FastifyReply, headers: readonly string[]): void {
+  for (let at = 0; at + 1 < headers.length; at += 2) reply.header(headers[at] ?? '', headers[at + 1]);
 }
 
 function created({ snapshot }: Gateway): number {

@@ -53,11 +53,11 @@ export interface Deed {
 /**
  * What comes of a deed.
  *
- * @param stored what the store says of the rollout; `undefined` where it is a draft
+ * @param stored what the store says of the rollout, with what still waits; `undefined` where it is a draft
  * @throws RolloutRefusal
  */
 export function act(
-  { approval: setting, plan, moves }: Pick<RolloutSpec, 'approval' | 'plan' | 'moves'>,
+  { approval: setting, plan, moves, terms }: Pick<RolloutSpec, 'approval' | 'plan' | 'moves' | 'terms'>,
   stored: StoredRollout | undefined,
   done: Deed,
 ): Outcome {
@@ -67,7 +67,7 @@ export function act(
   const pending = stored?.approval;
   const from = mayBeginAnew(moves, progress) ? DRAFT : progress;
   if (action === 'approve' || action === 'reject') {
-    if (!pending) throw new RolloutRefusal('nothing_to_approve', 'waits for no approval');
+    if (!pending) throw new RolloutRefusal('nothing_to_approve', NOTHING_ASKED);
     if (action === 'reject') return reject(progress, stored, pending, deed);
     return approve(pending.wants === 'start' ? from : progress, pending, deed);
   }
@@ -79,11 +79,14 @@ export function act(
       const since = new Date(pending.at).toISOString();
       throw new RolloutRefusal('approval_pending', `waits for an approval to ${action} since ${since}`);
     }
-    const request = { wants: action, by, at: nowMs };
+    const request = { wants: action, by, at: nowMs, terms };
     return { progress, approval: request, reason: stored?.reason, told: { what: 'requested', request } };
   }
   return move(action, begins ? from : progress, pending, { by }, deed);
 }
+
+const NOTHING_ASKED =
+  'waits for no approval: nothing was asked, or the rollout was changed since, and it is to be asked anew';
 
 /** A label that was moved may be moved again: what its sides name are other versions by then. */
 function mayBeginAnew(moves: Moved, { phase }: Progress): boolean {

@@ -2,7 +2,7 @@ import { RepeatedLook } from '../store/repeated-look.ts';
 import type { CallRow } from '../store/schema.ts';
 import { isAnsweredByAnother, readRolloutNote } from '../usage/rollout-note.ts';
 import { type Action, act, type Outcome } from './act.ts';
-import { type ApprovalRequest, needsApproval } from './approval.ts';
+import { type ApprovalRequest, needsApproval, requestOn } from './approval.ts';
 import { Evidence, type Failure } from './gates.ts';
 import { observe, readJudged } from './observe.ts';
 import { advance, isOver, isThrough, isWatched, type Progress } from './progress.ts';
@@ -14,6 +14,9 @@ import { StepTallies } from './step-tallies.ts';
 
 /** How often rollouts are looked at: a candidate that fails is to be out within two seconds after the evidence, everywhere. */
 const LOOK_MS = 500;
+
+/** An instance that is behind has a rollout as it was: not every look of each is to ask again in the place of the other one. */
+const ASK_AGAIN_MS = 60_000;
 
 export interface ApprovalNews {
   what: 'requested' | 'approved' | 'rejected';
@@ -37,8 +40,13 @@ export interface ControllerOptions {
   ownPlacesOf(spec: RolloutSpec): OwnPlace[] | undefined;
   /** Has what models stand on numbered. */
   noteReleases(): Promise<void>;
-  /** Told of each transition, by the one instance that made it. */
-  onTransition(rollout: Rollout, from: Progress, stored: StoredRollout): void;
+  /** Told of each transition, by the one instance that made it. `report`: what it went by; absent of one that begins. */
+  onTransition(
+    rollout: Rollout,
+    from: Progress,
+    stored: StoredRollout,
+    report: RolloutReport | undefined,
+  ): void;
   /** Told of each that has ended, by the one instance that ended it; and of all of them at the start (not `isNews`). */
   onEnd(rollout: Rollout, stored: StoredRollout, isNews: boolean): void;
   /** The same, of what waits for a second person. */
@@ -81,8 +89,14 @@ export class RolloutController {
     return this.#watch.stop();
   }
 
-  /** What the store says of a rollout of the configuration; `undefined` where it is a draft. */
-  find({ spec }: Rollout): StoredRollout | undefined {
+  /** What the store says of a rollout of the configuration, with what still waits; `undefined` where it is a draft. */
+  find(rollout: Rollout): StoredRollout | undefined {
+    const stored = this.#findAsStored(rollout);
+    return stored && { ...stored, approval: requestOn(stored.approval, rollout.spec) };
+  }
+
+  /** The same with a request that waits no more, too. */
+  #findAsStored({ spec }: Rollout): StoredRollout | undefined {
     const stored = this.#stored.get(spec.name);
     return stored?.release === spec.release ? stored : undefined;
   }
@@ -100,14 +114,8 @@ export class RolloutController {
 
   /** What is known of a rollout's candidate, by gate, step and side. */
   async reportOf(rollout: Rollout): Promise<RolloutReport> {
-    const { plan, gates } = rollout.spec;
     const stored = this.find(rollout);
-    const known = stored && (await this.#options.store.readEvidence(stored));
-    const evidence = new Evidence(gates, known);
-    const { candidates, failure } = evidence;
-    const readings = evidence.readings();
-    const report = makeReport({ ...plan, gates }, known?.steps ?? [], { readings, candidates, failure });
-    return gates.judge ? { ...report, unreadScores: known?.unreadScores ?? 0 } : report;
+    return describeKnown(rollout, stored && (await this.#options.store.readEvidence(stored)));
   }
 
   /**
@@ -122,17 +130,20 @@ export class RolloutController {
       const deed = { action, by, nowMs: this.#options.now(), calls: before?.candidates ?? 0 };
       const outcome = act(rollout.spec, before, deed);
       const isNew = outcome.begins !== undefined || !before;
-      const changed = isNew
+      const made = isNew
         ? await this.#begin(rollout, outcome)
-        : await this.#change(rollout, before, (calls) => act(rollout.spec, before, { ...deed, calls }));
-      if (!changed) continue;
+        : await this.#change(rollout, before, ({ candidates }) =>
+            act(rollout.spec, before, { ...deed, calls: candidates }),
+          );
+      if (!made) continue;
+      const { changed, evidence } = made;
       this.#take(changed);
       const from = before?.progress ?? { ...outcome.progress, phase: 'draft' as const };
       if (outcome.told) {
         const isDecided = outcome.told.what !== 'requested';
         this.#options.onApproval(rollout, { ...outcome.told, ...(isDecided && { by }) });
       }
-      this.#tell(rollout, from, changed);
+      this.#tell(rollout, from, changed, evidence);
       return changed.progress;
     }
   }
@@ -143,14 +154,15 @@ export class RolloutController {
     await this.#read();
   }
 
-  async #begin(rollout: Rollout, outcome: Outcome): Promise<StoredRollout | undefined> {
+  async #begin(rollout: Rollout, outcome: Outcome): Promise<Made | undefined> {
     const { store, now } = this.#options;
     const { spec } = rollout;
     const { name, release } = spec;
     const { progress, approval, reason, begins } = outcome;
     const origin = begins && (await this.#noteOrigin(rollout, begins));
     const begun = { name, release, progress, approval, reason, origin };
-    return store.begin(begun, this.#stored.get(name), spec.gates, now());
+    const changed = await store.begin(begun, this.#stored.get(name), spec.gates, now());
+    return changed && { changed, evidence: undefined };
   }
 
   async #noteOrigin(rollout: Rollout, { by = '', approvedBy }: Reason): Promise<Origin> {
@@ -166,17 +178,22 @@ export class RolloutController {
     };
   }
 
-  #change(
+  /** Learns what there is to learn, and has it decided what that comes to. */
+  async #change(
     rollout: Rollout,
     stored: StoredRollout,
-    decide: (calls: number) => Outcome,
-  ): Promise<StoredRollout | undefined> {
-    return this.#options.store.change(stored, (known, calls, scores) => {
-      const { evidence } = learn(rollout, stored, known, calls, scores);
-      const { progress, approval, reason } = decide(evidence.candidates);
+    decide: (learned: Pick<Evidence, 'candidates' | 'failure'>) => Standing,
+  ): Promise<Made | undefined> {
+    let evidence: StoredEvidence | undefined;
+    const changed = await this.#options.store.change(stored, (known, calls, scores) => {
+      const learned = learn(rollout, stored, known, calls, scores);
+      evidence = learned.evidence;
+      const { candidates } = evidence;
+      const { progress, approval, reason } = decide({ candidates, failure: learned.failure });
       const origin = this.#originOf(rollout, stored, progress);
       return { ...stored, progress, approval, reason, origin, evidence };
     });
+    return changed && { changed, evidence };
   }
 
   /** With what its promotion takes out of its model, where it is promoted now: the way back puts it there again. */
@@ -213,35 +230,32 @@ export class RolloutController {
   }
 
   async #moveOn(rollout: Rollout): Promise<void> {
-    const stored = this.find(rollout);
+    const stored = this.#findAsStored(rollout);
     if (!stored || !isWatched(stored.progress)) return;
     const { store } = this.#options;
     const { candidates } = stored;
     const isDue = isChange(stored, this.#moved(rollout, stored, { candidates, failure: undefined }));
     if (!isDue && !(await store.hasNewCalls(stored.name))) return;
-    const changed = await store.change(stored, (known, calls, scores) => {
-      const { evidence, failure } = learn(rollout, stored, known, calls, scores);
-      const { candidates } = evidence;
-      const moved = this.#moved(rollout, stored, { candidates, failure });
-      const origin = this.#originOf(rollout, stored, moved.progress);
-      return { ...stored, ...moved, origin, evidence };
-    });
-    if (!changed) return;
+    const made = await this.#change(rollout, stored, (learned) => this.#moved(rollout, stored, learned));
+    if (!made) return;
+    const { changed, evidence } = made;
     this.#take(changed);
-    this.#tell(rollout, stored.progress, changed);
-    if (changed.approval && !stored.approval)
+    this.#tell(rollout, stored.progress, changed, evidence);
+    if (changed.approval && changed.approval.at !== stored.approval?.at)
       this.#options.onApproval(rollout, { what: 'requested', request: changed.approval });
   }
 
   /** Where a rollout stands after a look at it, and what it waits for. */
   #moved(
-    { spec: { plan, approval: setting } }: Rollout,
+    { spec: { plan, approval: setting, terms } }: Rollout,
     { progress: before, approval, reason, origin }: StoredRollout,
     { candidates: calls, failure }: Pick<Evidence, 'candidates' | 'failure'>,
-  ): Pick<StoredRollout, 'progress' | 'approval' | 'reason'> {
+  ): Standing {
     const nowMs = this.#options.now();
     if (!failure && needsApproval(setting, 'promote') && isThrough(plan, before, { nowMs, calls })) {
-      const request = approval ?? { wants: 'promote', by: origin?.by ?? '', at: nowMs };
+      const isAsked = approval && (approval.terms === terms || nowMs - approval.at < ASK_AGAIN_MS);
+      if (isAsked) return { progress: before, approval, reason };
+      const request = { wants: 'promote', by: origin?.by ?? '', at: nowMs, terms } as const;
       return { progress: before, approval: request, reason };
     }
     const progress = advance(plan, before, { nowMs, calls, failure });
@@ -249,17 +263,40 @@ export class RolloutController {
     return { progress, approval: isOver(progress) ? undefined : approval, reason: failure && { failure } };
   }
 
-  #tell(rollout: Rollout, from: Progress, changed: StoredRollout): void {
+  #tell(
+    rollout: Rollout,
+    from: Progress,
+    changed: StoredRollout,
+    evidence: StoredEvidence | undefined,
+  ): void {
     const { phase, step } = changed.progress;
     if (phase === from.phase && step === from.step) return;
-    this.#options.onTransition(rollout, from, changed);
+    const report = evidence && describeKnown(rollout, evidence);
+    this.#options.onTransition(rollout, from, changed, report);
     if (isOver(changed.progress)) this.#options.onEnd(rollout, changed, true);
   }
 }
 
+type Standing = Pick<StoredRollout, 'progress' | 'approval' | 'reason'>;
+
+/** A change that is in the store, and what was known then; nothing is of what begins. */
+interface Made {
+  changed: StoredRollout;
+  evidence: StoredEvidence | undefined;
+}
+
+function describeKnown({ spec }: Rollout, known: StoredEvidence | undefined): RolloutReport {
+  const { plan, gates } = spec;
+  const evidence = new Evidence(gates, known);
+  const { candidates, failure } = evidence;
+  const readings = evidence.readings();
+  const report = makeReport({ ...plan, gates }, known?.steps ?? [], { readings, candidates, failure });
+  return gates.judge ? { ...report, unreadScores: known?.unreadScores ?? 0 } : report;
+}
+
 function isChange(
-  before: Pick<StoredRollout, 'progress' | 'approval'>,
-  after: Pick<StoredRollout, 'progress' | 'approval'>,
+  before: Pick<Standing, 'progress' | 'approval'>,
+  after: Pick<Standing, 'progress' | 'approval'>,
 ): boolean {
   return before.progress !== after.progress || before.approval !== after.approval;
 }

@@ -16,6 +16,10 @@ export interface RolloutReport {
   unreadScores?: number;
 }
 
+export interface ReportedEvidence
+  extends Pick<RolloutReport, 'verdict' | 'why' | 'gates'>,
+    Partial<ReportedStep> {}
+
 export interface ReportedGate extends Omit<GateReading, 'log' | 'limit' | 'mistake'> {
   limit: number | null;
   /** As likely is so much against a candidate that is as good, at the most. */
@@ -92,11 +96,25 @@ export function makeReport(
     ...judgeAll(gates, candidates, minCalls, failure),
     gates,
     steps: tallies.map(({ step, since, stable, candidate }) => ({
-      step: step === SHADOW_STEP ? 'shadow' : step + 1,
+      step: placeOf(step),
       ...{ weight: steps[step]?.weight ?? 0, since: new Date(since).toISOString() },
       ...{ stable: reportSide(stable), candidate: reportSide(candidate) },
     })),
   };
+}
+
+/**
+ * Of a report what a transition from a step went by: that step, and the gates, which go by all steps, where they have calls of both
+ * sides. As flat as can be: of what is deep in the details of an event nothing is kept.
+ */
+export function evidenceAt({ verdict, why, gates, steps }: RolloutReport, step: number): ReportedEvidence {
+  const place = placeOf(step);
+  const left = steps.findLast((one) => one.step === place);
+  return { verdict, why, ...left, gates: gates.filter((gate) => gate.verdict !== 'no_calls') };
+}
+
+function placeOf(step: number): ReportedStep['step'] {
+  return step === SHADOW_STEP ? 'shadow' : step + 1;
 }
 
 function judgeAll(

@@ -41,6 +41,8 @@ export interface RolloutSpec {
   approval: ApprovalSetting;
   /** Copies of calls that the stable answers; absent where none are made. */
   shadow?: { share: number; maxConcurrentCalls: number } | undefined;
+  /** SHA-256, in hex, of its steps, cohort, gates and copies: what a second person agrees to. They may be changed under way. */
+  terms: string;
   /** What moves, as text: a rollout of other releases is another one, and begins anew. */
   release: string;
 }

@@ -31,6 +31,7 @@ test('a rollout is asked for, approved, looked at and rolled back from the comma
   assert.match(own.stderr, /was asked to start by you: somebody else must approve that/);
   const approved = await run(['approve', 'upgrade'], BOB);
   assert.match(approved.stdout, /echo\/old \(1\).*echo\/new \(2\).*canary.*approved by bob/);
+  assert.match((await run(['status', 'upgrade'])).stdout, /canary +1\/3 +1 %/);
   const releases = await run(['releases', 'smart']);
   assert.match(releases.stdout, /2 +echo\/new.*\n1 +echo\/old.* yes/);
   assert.match((await run(['rollback', 'upgrade'], BOB)).stdout, /rolled_back.*by bob/);

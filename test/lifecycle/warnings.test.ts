@@ -253,3 +253,54 @@ test('a drafted rollout is started by itself where that is configured', async ()
   const [event] = await eventsOf(gateway, 'rollout_canary');
   assert.equal(event?.details['by'], 'lifecycle');
 });
+
+test('a rollout that has ended makes room for the draft, where it is not for the config file to say', async () => {
+  const store = `sqlite:${join(folder, 'ended.db')}`;
+  const rollouts = { filed: { model: 'filed', stable: leaving.target, candidate: 'echo/mine' } };
+  const config = { store, models: { filed: { targets: [leaving] } }, rollouts };
+  const before = await startGateway(config);
+  try {
+    const admin = adminClient(before.url);
+    for (const model of ['undone', 'tried', 'open'])
+      await admin.must('POST', '/models', { name: model, targets: [leaving] });
+    await admin.must('POST', '/models', { name: 'done', targets: ['echo/older'] });
+    const made = {
+      done: { stable: 'echo/older', candidate: 'echo/old' },
+      undone: { stable: 'echo/old', candidate: 'echo/mine' },
+      tried: { stable: 'echo/old', candidate: 'echo/new' },
+      open: { stable: 'echo/old', candidate: 'echo/mine' },
+    };
+    for (const [model, sides] of Object.entries(made))
+      await admin.must('PUT', `/rollouts/${model}`, { model, ...sides });
+    for (const name of ['filed', ...Object.keys(made)]) await admin.must('POST', `/rollouts/${name}/start`);
+    await admin.must('POST', '/rollouts/done/promote');
+    for (const name of ['filed', 'undone', 'tried']) await admin.must('POST', `/rollouts/${name}/rollback`);
+    await waitFor(async () => {
+      const { body } = await admin.must('GET', '/models/done');
+      return JSON.stringify(body['targets']).includes('echo/older') ? undefined : true;
+    }, 'the promotion, in the configuration');
+    await admin.must('PATCH', '/models/done', { targets: [leaving] });
+  } finally {
+    await before.stop();
+  }
+  const gateway = await startGateway({ ...config, lifecycle: { draftRollouts: true } });
+  after(gateway.stop);
+  const [blocked] = await waitFor(async () => {
+    const events = await eventsOf(gateway, 'rollout_not_drafted');
+    return events.length > 0 ? events : undefined;
+  }, 'the event');
+  assert.deepEqual(blocked?.details, { rollout: 'filed-to-new', model: 'filed', ended: 'filed' });
+  const standing = await waitFor(async () => {
+    const found = await rolloutsOf(gateway);
+    return found.filter(({ phase }) => phase === 'draft').length === 2 ? found : undefined;
+  }, 'the drafts');
+  assert.deepEqual(standing.map(({ name, phase }) => `${name} ${phase}`).sort(), [
+    'done-to-new draft',
+    'filed rolled_back',
+    'open canary',
+    'tried rolled_back',
+    'undone-to-new draft',
+  ]);
+  const drafted = await eventsOf(gateway, 'rollout_drafted');
+  assert.deepEqual(drafted.map(({ details }) => details['inPlaceOf']).sort(), ['done', 'undone']);
+});

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KyselyPlugin } from 'kysely';
-import { RolloutController } from '../../src/rollouts/controller.ts';
+import { type ControllerOptions, RolloutController } from '../../src/rollouts/controller.ts';
 import { RolloutBook, type RolloutSpec } from '../../src/rollouts/rollout-book.ts';
 import { RolloutStore } from '../../src/rollouts/rollout-store.ts';
 import { MIGRATIONS } from '../../src/store/migrations.ts';
@@ -13,12 +13,22 @@ import { makeRecord } from '../support/usage-records.ts';
 
 const SPEC: RolloutSpec = {
   ...{ name: 'upgrade', moves: { model: 'smart' }, cohort: {}, gates: {}, release: 'r', approval: 'none' },
+  terms: 't',
   ...{ stable: { target: 'up/old' }, candidate: { target: 'up/new' } },
   plan: { steps: [{ weight: 50, holdMs: 600_000 }], onFail: 'rollback', minCalls: 50 },
 };
 
+interface Setup extends Pick<ControllerOptions, 'now' | 'onApproval'> {
+  spec: RolloutSpec;
+}
+
+const ignore = (): void => undefined;
+
 /** An instance that looks when the test says so, and counts how often it reads what is known of a candidate. */
-function makeInstance(store: Store, onTold: (what: string) => void = () => undefined) {
+function makeInstance(
+  store: Store,
+  { spec = SPEC, now = Date.now, onApproval = ignore }: Partial<Setup> = {},
+) {
   const counted = { reads: 0 };
   const counting: KyselyPlugin = {
     transformQuery: ({ node }) => {
@@ -33,16 +43,15 @@ function makeInstance(store: Store, onTold: (what: string) => void = () => undef
   const tasks: (() => void)[] = [];
   const controller = new RolloutController({
     ...{ store: new RolloutStore({ db: store.db.withPlugin(counting) }), book },
-    rollouts: () => [book.find(SPEC)],
+    rollouts: () => [book.find(spec)],
     releasesOf: async ({ stable, candidate }) => ({
       ...{ stable: { number: 1, release: stable }, candidate: { number: 1, release: candidate } },
     }),
     ownPlacesOf: () => undefined,
     noteReleases: async () => undefined,
-    onTransition: (_, __, { progress }) => onTold(progress.phase),
-    ...{ onEnd: () => undefined, onApproval: () => undefined },
+    ...{ onTransition: ignore, onEnd: ignore, onApproval },
     onFailure: (error) => assert.fail(`the store fails: ${error}`),
-    now: Date.now,
+    now,
     schedule: (task) => {
       tasks.push(task);
       return () => undefined;
@@ -53,7 +62,7 @@ function makeInstance(store: Store, onTold: (what: string) => void = () => undef
     tasks.pop()?.();
     while (tasks.length < before) await new Promise(setImmediate);
   };
-  return { controller, counted, look, rollout: () => book.find(SPEC) };
+  return { controller, counted, look, rollout: () => book.find(spec) };
 }
 
 onEachDatabase((database) => {
@@ -76,6 +85,32 @@ onEachDatabase((database) => {
       assert.equal(steps[0]?.candidate.calls, 1);
       await controller.stop();
     }
+  });
+
+  test('instances that have a rollout otherwise do not ask for its promotion by turns', async (context) => {
+    const store = await database.open(context);
+    let [nowMs, asked] = [1_000_000, 0];
+    const plan = { ...SPEC.plan, steps: [{ weight: 50, holdMs: 0 }], minCalls: 0 };
+    const spec: RolloutSpec = { ...SPEC, plan, approval: 'promote' };
+    const setup = { now: () => nowMs, onApproval: () => (asked += 1) };
+    const one = makeInstance(store, { ...setup, spec });
+    const behind = makeInstance(store, { ...setup, spec: { ...spec, terms: 'earlier' } });
+    await one.controller.start();
+    await behind.controller.start();
+    await one.controller.command(one.rollout(), 'start', 'ann');
+    const look = async () => {
+      for (let looks = 0; looks < 3; looks += 1) for (const { look } of [one, behind]) await look();
+    };
+    await look();
+    assert.equal(asked, 1);
+    assert.equal(one.controller.find(one.rollout())?.approval?.terms, 't');
+    // What was asked of it as it was is to be asked anew once that was seen to be so for a while.
+    nowMs += 61_000;
+    await one.controller.stop();
+    for (let looks = 0; looks < 3; looks += 1) await behind.look();
+    assert.equal(asked, 2);
+    assert.equal(behind.controller.find(behind.rollout())?.approval?.terms, 'earlier');
+    await behind.controller.stop();
   });
 
   test('a rollout of an earlier version has as many calls of its candidate as it had', async (context) => {

@@ -219,8 +219,8 @@ onEachDatabaseInTurn((database) => {
           const name = `upgrade-${made}`;
           const plan = { ...PLAN, onFail };
           const world = new World(store, database, {
-            ...{ name, moves: { model: 'smart' }, plan, cohort: {}, gates: {}, release: 'a', approval },
-            stable: { target: 'up/old' },
+            ...{ name, moves: { model: 'smart' }, plan, cohort: {}, gates: {}, release: 'a', terms: 't' },
+            ...{ approval, stable: { target: 'up/old' } },
             candidate: { target: 'up/new' },
           });
           await store.db.deleteFrom('rollouts').execute();

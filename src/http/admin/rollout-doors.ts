@@ -2,6 +2,7 @@ import { GatewayError, invalidRequest } from '../../conversation/gateway-error.t
 import type { JsonObject } from '../../conversation/json.ts';
 import { findVersion, readReference } from '../../prompts/versions.ts';
 import { type Action, RolloutRefusal } from '../../rollouts/act.ts';
+import type { ApprovalRequest } from '../../rollouts/approval.ts';
 import { COMMANDS, DRAFT, weightOf } from '../../rollouts/progress.ts';
 import { describeRelease, hashRelease } from '../../rollouts/release.ts';
 import type { KeptRelease } from '../../rollouts/release-store.ts';
@@ -57,7 +58,10 @@ export const ROLLOUT_DOORS: readonly AdminDoor[] = [
       'What is known of a candidate: by step and side what calls came to, by gate the verdict, and how sure it is',
     handle: async ({ parts, params: { name = '' } }) => {
       const rollout = findRollout(parts, name);
-      return { body: { ...describeStanding(parts, rollout), ...(await parts.rollouts.reportOf(rollout)) } };
+      const standing = describeStanding(parts, rollout);
+      const report = await parts.rollouts.reportOf(rollout);
+      // The report's steps are a list of those that there were.
+      return { body: { ...standing, plannedSteps: rollout.spec.plan.steps.length, ...report } };
     },
   }),
   door({
@@ -177,6 +181,10 @@ export function describeStanding(parts: AdminParts, rollout: Rollout): JsonObjec
     candidate: describe('candidate', candidate),
     candidateCalls: stored?.candidates ?? 0,
     reason: (stored?.reason as JsonObject | undefined) ?? null,
-    approval: approval ? { ...approval, at: new Date(approval.at).toISOString() } : null,
+    approval: approval ? describeRequest(approval) : null,
   };
+}
+
+function describeRequest({ wants, by, at }: ApprovalRequest): JsonObject {
+  return { wants, by, at: new Date(at).toISOString() };
 }
