@@ -9,18 +9,25 @@ import { isObject, type JsonObject, type JsonValue } from '../conversation/json.
 /** Of the private use area: a template may not have it, and what comes from outside has it doubled, as it were. */
 export const ESCAPE = '\uE0F0';
 
-const TO_HIDE = /[\uE0F0<>]/g;
-const HIDDEN = /\uE0F0([0-2])/g;
-const CHARACTERS = [ESCAPE, '<', '>'];
+/** What stands for what; the escape itself is hidden first, and shown last. */
+const HIDDEN = [
+  [ESCAPE, `${ESCAPE}0`],
+  ['<', `${ESCAPE}1`],
+  ['>', `${ESCAPE}2`],
+] as const;
+const SHOWN = HIDDEN.toReversed();
 
 export function hideMarks(text: string): string {
-  return text.replace(TO_HIDE, (character) => ESCAPE + CHARACTERS.indexOf(character));
+  let hidden = text;
+  for (const [character, stand] of HIDDEN) hidden = hidden.replaceAll(character, stand);
+  return hidden;
 }
 
 export function showMarks(text: string): string {
-  return text.includes(ESCAPE)
-    ? text.replace(HIDDEN, (_, index: string) => CHARACTERS[Number(index)] ?? '')
-    : text;
+  if (!text.includes(ESCAPE)) return text;
+  let shown = text;
+  for (const [character, stand] of SHOWN) shown = shown.replaceAll(stand, character);
+  return shown;
 }
 
 /** The same of every text in a value, names of fields included. An object where a text is wanted is one, whatever its fields are called. */
@@ -32,6 +39,17 @@ export function hideMarksIn(value: JsonValue): JsonValue {
 
 export function showMarksIn(value: JsonValue): JsonValue {
   return mapTexts(value, showMarks, (mapped) => mapped);
+}
+
+/** How many characters the texts of a value have, names of fields included. */
+export function charactersIn(value: JsonValue): number {
+  if (typeof value === 'string') return value.length;
+  let characters = 0;
+  if (Array.isArray(value)) for (const item of value) characters += charactersIn(item);
+  else if (isObject(value))
+    for (const [name, field] of Object.entries(value))
+      characters += name.length + charactersIn(field ?? null);
+  return characters;
 }
 
 function mapTexts(
