@@ -130,7 +130,7 @@ function merge(bound: RenderBound, context: unknown, own: Record<string, unknown
 
 function charactersOfNames(context: JsonObject): number {
   let characters = 0;
-  for (const name of Object.keys(context)) characters += 1 + name.length;
+  for (const name of Object.keys(context)) characters += 8 + name.length;
   return characters;
 }
 

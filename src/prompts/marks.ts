@@ -9,25 +9,44 @@ import { isObject, type JsonObject, type JsonValue } from '../conversation/json.
 /** Of the private use area: a template may not have it, and what comes from outside has it doubled, as it were. */
 export const ESCAPE = '\uE0F0';
 
-/** What stands for what; the escape itself is hidden first, and shown last. */
-const HIDDEN = [
-  [ESCAPE, `${ESCAPE}0`],
-  ['<', `${ESCAPE}1`],
-  ['>', `${ESCAPE}2`],
-] as const;
-const SHOWN = HIDDEN.toReversed();
+const TO_HIDE = /[\uE0F0<>]/;
+/** What stands for each: the escape, and one of these. */
+const CHARACTERS = [ESCAPE, '<', '>'].map((character) => character.charCodeAt(0));
+const [ESCAPE_CODE = 0] = CHARACTERS;
+const FIRST_DIGIT = '0'.charCodeAt(0);
+
+/*
+ * Both go through a text by its codes: millions of angle brackets would take `replace` seconds.
+ */
 
 export function hideMarks(text: string): string {
-  let hidden = text;
-  for (const [character, stand] of HIDDEN) hidden = hidden.replaceAll(character, stand);
-  return hidden;
+  if (!TO_HIDE.test(text)) return text;
+  const codes = new Uint16Array(text.length * 2);
+  let length = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    const index = CHARACTERS.indexOf(code);
+    if (index >= 0) codes[length++] = ESCAPE_CODE;
+    codes[length++] = index >= 0 ? FIRST_DIGIT + index : code;
+  }
+  return textOf(codes, length);
 }
 
 export function showMarks(text: string): string {
   if (!text.includes(ESCAPE)) return text;
-  let shown = text;
-  for (const [character, stand] of SHOWN) shown = shown.replaceAll(stand, character);
-  return shown;
+  const codes = new Uint16Array(text.length);
+  let length = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    const shown = code === ESCAPE_CODE ? CHARACTERS[text.charCodeAt(at + 1) - FIRST_DIGIT] : undefined;
+    if (shown !== undefined) at += 1;
+    codes[length++] = shown ?? code;
+  }
+  return textOf(codes, length);
+}
+
+function textOf(codes: Uint16Array, length: number): string {
+  return Buffer.from(codes.buffer, 0, length * codes.BYTES_PER_ELEMENT).toString('utf16le');
 }
 
 /** The same of every text in a value, names of fields included. An object where a text is wanted is one, whatever its fields are called. */
