@@ -8,6 +8,7 @@ export const COUNTED = {
   partial: `${ESCAPE}partial`,
   merge: `${ESCAPE}merge`,
   indent: `${ESCAPE}indent`,
+  eachText: `${ESCAPE}eachText`,
 } as const;
 
 /**
@@ -29,6 +30,8 @@ class Counter extends Handlebars.Visitor {
   readonly #helpers: ReadonlySet<string>;
   /** Names that the blocks around have given to their items. */
   readonly #blockParams: string[] = [];
+  /** What was met that begins a message, or may. */
+  #beginnings = 0;
 
   constructor(helpers: ReadonlySet<string>) {
     super();
@@ -48,18 +51,29 @@ class Counter extends Handlebars.Visitor {
       program.body.unshift(call(COUNTED.content, [numberLiteral(characters, program.loc)], program.loc));
   }
 
+  override BlockStatement(node: hbs.AST.BlockStatement): void {
+    const before = this.#beginnings;
+    super.BlockStatement(node);
+    const { original } = node.path as hbs.AST.PathExpression;
+    if (original === 'each' && this.#beginnings === before)
+      Object.assign(node, { path: name(COUNTED.eachText, node.loc) });
+  }
+
   override MustacheStatement(mustache: hbs.AST.MustacheStatement): hbs.AST.MustacheStatement {
     super.MustacheStatement(mustache);
     const { params, hash, loc } = mustache;
     // Handlebars has a literal here as the name of a field.
     const path = mustache.path.type === 'PathExpression' ? mustache.path : pathTo(mustache.path);
     const isCall = params.length > 0 || (hash?.pairs.length ?? 0) > 0 || this.#isHelper(path);
+    const { original } = path as hbs.AST.PathExpression;
+    if (isCall && (original === 'role' || original === 'history')) this.#beginnings += 1;
     const value = isCall ? subExpression(path as hbs.AST.PathExpression, params, hash, loc) : path;
     return call(COUNTED.write, [value], loc);
   }
 
   override PartialStatement(partial: hbs.AST.PartialStatement): hbs.AST.Statement {
     super.PartialStatement(partial);
+    this.#beginnings += 1;
     const { loc } = partial as hbs.AST.Node;
     const { hash, indent } = partial as hbs.AST.PartialStatement & { indent?: string };
     if ((hash?.pairs.length ?? 0) > 0) {

@@ -1,7 +1,7 @@
 import Handlebars from 'handlebars';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { COUNTED } from './counted-template.ts';
-import { hideMarks, showMarksIn } from './marks.ts';
+import { BLANK, hideMarks, showMarksIn } from './marks.ts';
 import { RenderBound } from './render-bound.ts';
 import { RenderError } from './render-error.ts';
 
@@ -46,6 +46,7 @@ function makeHelpers(bound: RenderBound) {
       bound.countCharacters(one.length);
     return one === other;
   };
+  const each = makeEach(bound);
   return {
     json: (value: JsonValue, { hash }: Options) => {
       const indent = indentOf(hash['indent']);
@@ -58,11 +59,16 @@ function makeHelpers(bound: RenderBound) {
     unlessEquals(this: unknown, one: unknown, other: unknown, { fn, inverse }: Options) {
       return isSame(one, other) ? inverse(this) : fn(this);
     },
-    each: makeEach(bound),
+    each,
+    /** Of text within a message, which is blank where the list is empty. */
+    [COUNTED.eachText](this: unknown, items: unknown, options: Options) {
+      return each.call(this, items, options) || BLANK;
+    },
     [COUNTED.write]: (value: unknown) => {
       const text = textOf(bound, value);
-      bound.countCharacters(text.length);
-      return text;
+      const kept = text.trim() === '' ? text + BLANK : text;
+      bound.countCharacters(kept.length);
+      return kept;
     },
     [COUNTED.content]: (characters: number) => {
       bound.countCharacters(characters);

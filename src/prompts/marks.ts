@@ -15,6 +15,10 @@ const CHARACTERS = [ESCAPE, '<', '>'].map((character) => character.charCodeAt(0)
 const [ESCAPE_CODE = 0] = CHARACTERS;
 const FIRST_DIGIT = '0'.charCodeAt(0);
 
+/** Stands behind a value that is blank, and shows as nothing: dotprompt leaves a message out that has only white space. */
+export const BLANK = `${ESCAPE}3`;
+const BLANK_DIGIT = FIRST_DIGIT + 3;
+
 /*
  * Both go through a text by its codes: millions of angle brackets would take `replace` seconds.
  */
@@ -38,9 +42,13 @@ export function showMarks(text: string): string {
   let length = 0;
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
-    const shown = code === ESCAPE_CODE ? CHARACTERS[text.charCodeAt(at + 1) - FIRST_DIGIT] : undefined;
-    if (shown !== undefined) at += 1;
-    codes[length++] = shown ?? code;
+    if (code !== ESCAPE_CODE) {
+      codes[length++] = code;
+      continue;
+    }
+    at += 1;
+    const digit = text.charCodeAt(at);
+    if (digit !== BLANK_DIGIT) codes[length++] = CHARACTERS[digit - FIRST_DIGIT] ?? code;
   }
   return textOf(codes, length);
 }

@@ -43,7 +43,8 @@ export class PromptTemplate {
       }) as JsonObject;
       this.#helpers.reset(charactersIn(hidden), charactersIn(hidden['messages'] ?? []));
       const rendered = await render(hidden as Parameters<PromptFunction>[0]);
-      return showMarksIn(rendered.messages as unknown as JsonValue) as unknown as RenderedMessage[];
+      const shown = showMarksIn(rendered.messages as unknown as JsonValue) as unknown as RenderedMessage[];
+      return shown.map(withoutBlankParts);
     } catch (error) {
       if (error instanceof RenderError) throw error;
       // Handlebars tells what a value is that it cannot do with; its own faults are these, too.
@@ -51,6 +52,14 @@ export class PromptTemplate {
       throw new RenderError(`The prompt cannot be made with this input: ${reason}`, { cause: error });
     }
   }
+}
+
+/** A message that has nothing but blanks keeps its place, and one text; beside anything else they are no part of it. */
+function withoutBlankParts(message: RenderedMessage): RenderedMessage {
+  const { content } = message;
+  if (content.length < 2) return message;
+  const parts = content.filter(({ text }) => text === undefined || text.trim() !== '');
+  return { ...message, content: parts.length > 0 ? parts : content.slice(0, 1) };
 }
 
 /**
