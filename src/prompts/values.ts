@@ -18,6 +18,8 @@ const OUTER: ReadonlySet<string> = new Set([
 export const MOST_FAULTS = 100;
 /** What has more values in it is checked up to a fault: whatever is told of each fault is kept until the last one is found. */
 const MOST_VALUES = 10_000;
+/** In one object: the validator goes through all of them, whatever it has found. */
+const MOST_FIELDS = 10_000;
 /** Of the path of a fault: names of fields may be as long as what is sent. */
 const LONGEST_PATH = 200;
 
@@ -34,9 +36,8 @@ export class ValueCheck {
 
   /** Up to `MOST_FAULTS`; those of a large value may be fewer than there are. */
   faultsOf(value: JsonValue): Fault[] {
-    const unknown: Fault[] = [];
-    collectUnknown(this.schema, value, '', unknown);
-    if (unknown.length >= MOST_FAULTS) return unknown;
+    const excess = this.findExcess(value);
+    if (excess.length > 0) return excess;
     try {
       const { valid, errors } = this.#validatorFor(value).validate(value);
       if (valid) return [];
@@ -48,6 +49,14 @@ export class ValueCheck {
       const why = 'it is nested too deeply, has too many faults, or a name that is no valid text';
       return [{ path: '', message: `cannot be checked: ${why}` }];
     }
+  }
+
+  /** What is wrong with a value that has far too many fields to be gone through; empty where it has not. */
+  findExcess(value: JsonValue): Fault[] {
+    const excess = new Excess();
+    excess.visit(this.schema, value, '');
+    if (excess.tooMany) return [excess.tooMany];
+    return excess.unknown.length >= MOST_FAULTS ? excess.unknown : [];
   }
 
   #validatorFor(value: JsonValue): Validator {
@@ -76,30 +85,44 @@ function countValues(value: JsonValue, most: number): number {
   return count;
 }
 
-/** The fields that an object may not have, which the validator would all go through, until there are `MOST_FAULTS`. */
-function collectUnknown(
-  schema: JsonValue | undefined,
-  value: JsonValue,
-  path: string,
-  faults: Fault[],
-): void {
-  if (!isObject(schema)) return;
-  const { properties, items, additionalProperties, patternProperties } = schema;
-  if (Array.isArray(value)) {
+/** Looks for fields that an object may not have, until there are `MOST_FAULTS`, and for an object of more fields than any may have. */
+class Excess {
+  readonly unknown: Fault[] = [];
+  tooMany: Fault | undefined;
+
+  get #isFound(): boolean {
+    return this.tooMany !== undefined || this.unknown.length >= MOST_FAULTS;
+  }
+
+  visit(schema: JsonValue | undefined, value: JsonValue, path: string): void {
+    if (!isObject(schema) || this.#isFound) return;
+    if (Array.isArray(value)) this.#visitItems(schema, value, path);
+    else if (isObject(value)) this.#visitFields(schema, value, path);
+  }
+
+  #visitItems({ items }: JsonObject, value: readonly JsonValue[], path: string): void {
     if (!isObject(items)) return;
     for (const [index, item] of value.entries()) {
-      if (faults.length >= MOST_FAULTS) return;
-      collectUnknown(items, item, `${path}[${index}]`, faults);
+      if (this.#isFound) return;
+      this.visit(items, item, `${path}[${index}]`);
     }
-    return;
   }
-  if (!isObject(value) || !isObject(properties)) return;
-  const isClosed = additionalProperties === false && patternProperties === undefined;
-  for (const name in value) {
-    if (faults.length >= MOST_FAULTS) return;
-    const inner = path === '' ? name : `${path}.${name}`;
-    if (Object.hasOwn(properties, name)) collectUnknown(properties[name], value[name] ?? null, inner, faults);
-    else if (isClosed) faults.push({ path: shorten(inner), message: UNKNOWN });
+
+  #visitFields(schema: JsonObject, value: JsonObject, path: string): void {
+    const { additionalProperties, patternProperties } = schema;
+    const properties = isObject(schema['properties']) ? schema['properties'] : {};
+    const isClosed = additionalProperties === false && patternProperties === undefined;
+    let count = 0;
+    for (const name in value) {
+      if (this.#isFound) return;
+      count += 1;
+      const inner = path === '' ? name : `${path}.${name}`;
+      if (Object.hasOwn(properties, name)) this.visit(properties[name], value[name] ?? null, inner);
+      else if (isClosed) this.unknown.push({ path: shorten(inner), message: UNKNOWN });
+      else if (count > MOST_FIELDS)
+        this.tooMany = { path: shorten(path), message: `has more than ${MOST_FIELDS} fields` };
+      else this.visit(additionalProperties, value[name] ?? null, inner);
+    }
   }
 }
 

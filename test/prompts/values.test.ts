@@ -45,6 +45,19 @@ test('a few faults of a small value are told, all of them', () => {
   assert.match(told, /^'one\.f0': is not known here; .*; at least 90 more$/);
 });
 
+test('an object of more than 10,000 fields is a fault, whatever they are', () => {
+  const texts = new ValueCheck({ type: 'object', additionalProperties: { type: 'string' } });
+  assert.deepEqual(texts.faultsOf(fields(200_000)), [{ path: '', message: 'has more than 10000 fields' }]);
+  const inner = new ValueCheck({
+    type: 'object',
+    additionalProperties: { type: 'object', properties: {}, additionalProperties: {} },
+  });
+  assert.deepEqual(inner.faultsOf({ a: fields(20_000) }), [
+    { path: 'a', message: 'has more than 10000 fields' },
+  ]);
+  assert.equal(texts.faultsOf(fields(9000)).length, 100);
+});
+
 test('a fault names no more of a long name than its beginning', () => {
   const [fault] = check.faultsOf({ one: { ['x'.repeat(1_000_000)]: 1 } });
   assert.equal(fault?.path, `one.${'x'.repeat(196)}…`);
