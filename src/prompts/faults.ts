@@ -1,4 +1,4 @@
-import type { Fault } from './values.ts';
+import { type Fault, MOST_FAULTS } from './values.ts';
 
 const MOST = 10;
 
@@ -7,6 +7,7 @@ export function describeFaults(faults: readonly Fault[]): string {
   const told = faults
     .slice(0, MOST)
     .map(({ path, message }) => `${path === '' ? 'the whole' : `'${path}'`}: ${message}`);
-  const more = faults.length > MOST ? [`${faults.length - MOST} more`] : [];
+  const least = faults.length >= MOST_FAULTS ? 'at least ' : '';
+  const more = faults.length > MOST ? [`${least}${faults.length - MOST} more`] : [];
   return [...told, ...more].join('; ');
 }

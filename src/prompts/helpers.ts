@@ -1,81 +1,156 @@
 import Handlebars from 'handlebars';
-import type { JsonValue } from '../conversation/json.ts';
-import { hideMarks, showMarks, showMarksIn } from './marks.ts';
+import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { COUNTED } from './counted-template.ts';
+import { BLANK, hideMarks, showMarksIn } from './marks.ts';
+import { RenderBound } from './render-bound.ts';
 import { RenderError } from './render-error.ts';
 
 type Options = Handlebars.HelperOptions;
 
-/** How much one rendering may do. */
-const MOST_ROUNDS = 100_000;
-const MOST_CHARACTERS = 16 * 1024 * 1024;
-
 /**
  * The helpers that a template has, beside `if`, `unless`, `with` and `lookup` of Handlebars: those of dotprompt, in forms that take what comes
- * from outside as data, and `each` with a bound. One for each template; a rendering waits for nothing, so it has it alone.
+ * from outside as data, `each` with a bound, and those that count what is written. One for each template; a rendering waits for nothing, so
+ * it has it alone.
  */
 export class Helpers {
-  #rounds = 0;
-  #characters = 0;
+  readonly #bound = new RenderBound();
+  /** Characters of the earlier messages. */
+  #history = 0;
 
-  /** Before each rendering. */
-  reset(): void {
-    this.#rounds = 0;
-    this.#characters = 0;
+  /** Before each rendering: the characters of what comes from outside, and of the messages in it. */
+  reset(given: number, history: number): void {
+    this.#bound.reset(given);
+    this.#history = history;
   }
 
-  readonly all = {
-    json: (value: JsonValue, { hash }: Options) =>
-      hideMarks(JSON.stringify(showMarksIn(value ?? null), null, indentOf(hash['indent']))),
+  readonly all = { ...makeMarks(this.#bound, () => this.#history), ...makeHelpers(this.#bound) };
+}
+
+/** What dotprompt finds in the text. Their arguments stand in the template, but for a medium's: `check-template.ts` lets no others pass. */
+function makeMarks(bound: RenderBound, historyCharacters: () => number) {
+  return {
+    role: (role: string) => `<<<dotprompt:role:${role}>>>`,
+    history: () => {
+      bound.countCharacters(historyCharacters());
+      return '<<<dotprompt:history>>>';
+    },
+    section: (name: string) => `<<<dotprompt:section ${name}>>>`,
     media: ({ hash }: Options) => mediaMark(hash['url'], hash['contentType']),
+  };
+}
+
+function makeHelpers(bound: RenderBound) {
+  const isSame = (one: unknown, other: unknown) => {
+    // What has another length is another text at once.
+    if (typeof one === 'string' && typeof other === 'string' && one.length === other.length)
+      bound.countCharacters(one.length);
+    return one === other;
+  };
+  const each = makeEach(bound);
+  return {
+    json: (value: JsonValue, { hash }: Options) => {
+      const indent = indentOf(hash['indent']);
+      countJson(bound, value ?? null, indent, 1);
+      return hideMarks(JSON.stringify(showMarksIn(value ?? null), null, indent));
+    },
     ifEquals(this: unknown, one: unknown, other: unknown, { fn, inverse }: Options) {
       return isSame(one, other) ? fn(this) : inverse(this);
     },
     unlessEquals(this: unknown, one: unknown, other: unknown, { fn, inverse }: Options) {
       return isSame(one, other) ? inverse(this) : fn(this);
     },
-    each: this.#makeEach(),
+    each,
+    /** Of text within a message, which is blank where the list is empty. */
+    [COUNTED.eachText](this: unknown, items: unknown, options: Options) {
+      return each.call(this, items, options) || BLANK;
+    },
+    [COUNTED.write]: (value: unknown) => {
+      const text = textOf(bound, value);
+      const kept = text.trim() === '' ? text + BLANK : text;
+      bound.countCharacters(kept.length);
+      return kept;
+    },
+    [COUNTED.content]: (characters: number) => {
+      bound.countCharacters(characters);
+      return '';
+    },
+    [COUNTED.partial]: () => {
+      bound.countRounds(1);
+      return '';
+    },
+    [COUNTED.merge]: (context: unknown, { hash }: Options) => merge(bound, context, hash),
+    [COUNTED.indent]: (indent: string, context: unknown, { fn }: Options) =>
+      indentLines(bound, fn(context), indent),
   };
-
-  #makeEach() {
-    const count = (characters: number) => this.#count(characters);
-    return function each(this: unknown, items: unknown, options: Options): string {
-      if (typeof items !== 'object' || items === null) return options.inverse(this);
-      const entries = Object.entries(items);
-      if (entries.length === 0) return options.inverse(this);
-      let text = '';
-      for (const [index, [key, value]] of entries.entries()) {
-        const data = Handlebars.createFrame(options.data ?? {});
-        Object.assign(data, { key: Array.isArray(items) ? index : key, index });
-        Object.assign(data, { first: index === 0, last: index === entries.length - 1 });
-        const part = options.fn(value, { data, blockParams: [value, data.key] });
-        count(part.length);
-        text += part;
-      }
-      return text;
-    };
-  }
-
-  #count(characters: number): void {
-    this.#rounds += 1;
-    this.#characters += characters;
-    if (this.#rounds > MOST_ROUNDS)
-      throw new RenderError(`The prompt repeats something more than ${MOST_ROUNDS} times with this input.`);
-    if (this.#characters > MOST_CHARACTERS)
-      throw new RenderError('The prompt becomes too large with this input.');
-  }
 }
 
+function makeEach(bound: RenderBound) {
+  return function each(this: unknown, items: unknown, options: Options): string {
+    if (typeof items !== 'object' || items === null) return options.inverse(this);
+    const isList = Array.isArray(items);
+    const keys = Object.keys(items);
+    if (keys.length === 0) return options.inverse(this);
+    bound.countRounds(keys.length);
+    let text = '';
+    for (const [index, key] of keys.entries()) {
+      const data = Handlebars.createFrame(options.data ?? {});
+      Object.assign(data, { key: isList ? index : key, index });
+      Object.assign(data, { first: index === 0, last: index === keys.length - 1 });
+      const value: unknown = (items as Record<string, unknown>)[key];
+      text += options.fn(value, { data, blockParams: [value, data.key] });
+    }
+    return text;
+  };
+}
+
+/** As JavaScript has it, each item of a list counted. */
+function textOf(bound: RenderBound, value: unknown): string {
+  if (value === undefined || value === null) return '';
+  if (!Array.isArray(value)) return String(value);
+  bound.countCharacters(value.length);
+  return value.map((item) => textOf(bound, item)).join(',');
+}
+
+/** Counts what JSON of a value has, about so, before it is made: indents of deep values are more than the values. */
+function countJson(bound: RenderBound, value: JsonValue, indent: number, depth: number): void {
+  const before = 1 + indent * depth;
+  if (typeof value === 'string') bound.countCharacters(value.length);
+  else if (Array.isArray(value))
+    for (const item of value) {
+      bound.countCharacters(before);
+      countJson(bound, item, indent, depth + 1);
+    }
+  else if (isObject(value))
+    for (const [name, field] of Object.entries(value)) {
+      bound.countCharacters(before + name.length);
+      countJson(bound, field ?? null, indent, depth + 1);
+    }
+}
+
+/** What a partial has that is given fields of its own (`{{> tone of=text}}`): these, and those of what it is about. */
+function merge(bound: RenderBound, context: unknown, own: Record<string, unknown>): unknown {
+  if (typeof context !== 'object' || context === null) return own;
+  bound.countCharacters(charactersOfNames(context as JsonObject));
+  return { ...context, ...own };
+}
+
+function charactersOfNames(context: JsonObject): number {
+  let characters = 0;
+  for (const name of Object.keys(context)) characters += 8 + name.length;
+  return characters;
+}
+
+/** A partial that stands on a line of its own has all its lines as far to the right as its call. */
+function indentLines(bound: RenderBound, text: string, indent: string): string {
+  const lines = text.split('\n');
+  bound.countCharacters(text.length + lines.length * indent.length);
+  const last = lines.length - 1;
+  return lines.map((line, index) => (index === last && line === '' ? line : indent + line)).join('\n');
+}
+
+/** JSON of JavaScript is indented by 10 at most. */
 function indentOf(indent: unknown): number {
-  return typeof indent === 'number' ? indent : 0;
-}
-
-function isSame(one: unknown, other: unknown): boolean {
-  return plain(one) === plain(other);
-}
-
-/** What a template writes has its angle brackets, what comes from outside has not. */
-function plain(value: unknown): unknown {
-  return typeof value === 'string' ? showMarks(value) : value;
+  return typeof indent === 'number' ? Math.min(10, Math.max(0, Math.floor(indent))) : 0;
 }
 
 /** Blanks part what the mark says: an address has none. */

@@ -9,18 +9,52 @@ import { isObject, type JsonObject, type JsonValue } from '../conversation/json.
 /** Of the private use area: a template may not have it, and what comes from outside has it doubled, as it were. */
 export const ESCAPE = '\uE0F0';
 
-const TO_HIDE = /[\uE0F0<>]/g;
-const HIDDEN = /\uE0F0([0-2])/g;
-const CHARACTERS = [ESCAPE, '<', '>'];
+const TO_HIDE = /[\uE0F0<>]/;
+/** What stands for each: the escape, and one of these. */
+const CHARACTERS = [ESCAPE, '<', '>'].map((character) => character.charCodeAt(0));
+const [ESCAPE_CODE = 0] = CHARACTERS;
+const FIRST_DIGIT = '0'.charCodeAt(0);
+
+/** Stands behind a value that is blank, and shows as nothing: dotprompt leaves a message out that has only white space. */
+export const BLANK = `${ESCAPE}3`;
+const BLANK_DIGIT = FIRST_DIGIT + 3;
+
+/*
+ * Both go through a text by its codes: millions of angle brackets would take `replace` seconds.
+ */
 
 export function hideMarks(text: string): string {
-  return text.replace(TO_HIDE, (character) => ESCAPE + CHARACTERS.indexOf(character));
+  if (!TO_HIDE.test(text)) return text;
+  const codes = new Uint16Array(text.length * 2);
+  let length = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    const index = CHARACTERS.indexOf(code);
+    if (index >= 0) codes[length++] = ESCAPE_CODE;
+    codes[length++] = index >= 0 ? FIRST_DIGIT + index : code;
+  }
+  return textOf(codes, length);
 }
 
 export function showMarks(text: string): string {
-  return text.includes(ESCAPE)
-    ? text.replace(HIDDEN, (_, index: string) => CHARACTERS[Number(index)] ?? '')
-    : text;
+  if (!text.includes(ESCAPE)) return text;
+  const codes = new Uint16Array(text.length);
+  let length = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code !== ESCAPE_CODE) {
+      codes[length++] = code;
+      continue;
+    }
+    at += 1;
+    const digit = text.charCodeAt(at);
+    if (digit !== BLANK_DIGIT) codes[length++] = CHARACTERS[digit - FIRST_DIGIT] ?? code;
+  }
+  return textOf(codes, length);
+}
+
+function textOf(codes: Uint16Array, length: number): string {
+  return Buffer.from(codes.buffer, 0, length * codes.BYTES_PER_ELEMENT).toString('utf16le');
 }
 
 /** The same of every text in a value, names of fields included. An object where a text is wanted is one, whatever its fields are called. */
@@ -32,6 +66,17 @@ export function hideMarksIn(value: JsonValue): JsonValue {
 
 export function showMarksIn(value: JsonValue): JsonValue {
   return mapTexts(value, showMarks, (mapped) => mapped);
+}
+
+/** How many characters the texts of a value have, names of fields included. */
+export function charactersIn(value: JsonValue): number {
+  if (typeof value === 'string') return value.length;
+  let characters = 0;
+  if (Array.isArray(value)) for (const item of value) characters += charactersIn(item);
+  else if (isObject(value))
+    for (const [name, field] of Object.entries(value))
+      characters += name.length + charactersIn(field ?? null);
+  return characters;
 }
 
 function mapTexts(

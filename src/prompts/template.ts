@@ -1,8 +1,9 @@
 import { Dotprompt, type Message as DotpromptMessage, type PromptFunction } from 'dotprompt';
 import Handlebars from 'handlebars';
 import type { JsonObject, JsonValue } from '../conversation/json.ts';
+import { parseCounted } from './counted-template.ts';
 import { Helpers } from './helpers.ts';
-import { hideMarksIn, showMarksIn } from './marks.ts';
+import { charactersIn, hideMarksIn, showMarksIn } from './marks.ts';
 import { RenderError } from './render-error.ts';
 
 export type RenderedMessage = DotpromptMessage;
@@ -34,15 +35,16 @@ export class PromptTemplate {
       template: this.#template,
     });
     const render = await this.#render;
-    const hidden = hideMarksIn({
-      input,
-      messages: (messages ?? []) as unknown as JsonValue,
-      context: context ?? {},
-    });
     try {
-      this.#helpers.reset();
+      const hidden = hideMarksIn({
+        input,
+        messages: (messages ?? []) as unknown as JsonValue,
+        context: context ?? {},
+      }) as JsonObject;
+      this.#helpers.reset(charactersIn(hidden), charactersIn(hidden['messages'] ?? []));
       const rendered = await render(hidden as Parameters<PromptFunction>[0]);
-      return showMarksIn(rendered.messages as unknown as JsonValue) as unknown as RenderedMessage[];
+      const shown = showMarksIn(rendered.messages as unknown as JsonValue) as unknown as RenderedMessage[];
+      return shown.map(withoutBlankParts);
     } catch (error) {
       if (error instanceof RenderError) throw error;
       // Handlebars tells what a value is that it cannot do with; its own faults are these, too.
@@ -52,20 +54,26 @@ export class PromptTemplate {
   }
 }
 
-/** `Dotprompt` shares one Handlebars with all others of the process, and their partials and helpers with it: here each has its own. */
+/** A message that has nothing but blanks keeps its place, and one text; beside anything else they are no part of it. */
+function withoutBlankParts(message: RenderedMessage): RenderedMessage {
+  const { content } = message;
+  if (content.length < 2) return message;
+  const parts = content.filter(({ text }) => text === undefined || text.trim() !== '');
+  return { ...message, content: parts.length > 0 ? parts : content.slice(0, 1) };
+}
+
+/**
+ * `Dotprompt` shares one Handlebars with all others of the process, and their partials and helpers with it: here each has its own, which
+ * counts what templates write.
+ */
 class IsolatedDotprompt extends Dotprompt {
   constructor(helpers: Helpers, partials: Readonly<Record<string, string>>) {
     super();
-    Object.assign(this, { handlebars: Handlebars.create() });
-    for (const [name, helper] of Object.entries({ ...MARKS, ...helpers.all }))
-      this.defineHelper(name, helper);
+    const handlebars = Handlebars.create();
+    const names = new Set([...Object.keys(handlebars.helpers), ...Object.keys(helpers.all)]);
+    handlebars.parse = (template) => parseCounted(template, names);
+    Object.assign(this, { handlebars });
+    for (const [name, helper] of Object.entries(helpers.all)) this.defineHelper(name, helper);
     for (const [name, source] of Object.entries(partials)) this.definePartial(name, source);
   }
 }
-
-/** Their arguments stand in the template: `check-template.ts` lets no others pass. */
-const MARKS = {
-  role: (role: string) => `<<<dotprompt:role:${role}>>>`,
-  history: () => '<<<dotprompt:history>>>',
-  section: (name: string) => `<<<dotprompt:section ${name}>>>`,
-};

@@ -14,23 +14,122 @@ const OUTER: ReadonlySet<string> = new Set([
   ...['allOf', '$ref', 'dependentSchemas', 'then', 'else', 'if'],
 ]);
 
+/** No more faults are told: who sent them has enough to mend. */
+export const MOST_FAULTS = 100;
+/** What has more values in it is checked up to a fault: whatever is told of each fault is kept until the last one is found. */
+const MOST_VALUES = 10_000;
+/** In one object: the validator goes through all of them, whatever it has found. */
+const MOST_FIELDS = 10_000;
+/** Of the path of a fault: names of fields may be as long as what is sent. */
+const LONGEST_PATH = 200;
+
 /** Checks values by a JSON schema (2020-12), which is read, not compiled into code. */
 export class ValueCheck {
   readonly schema: JsonObject;
-  readonly #validator: Validator;
+  readonly #findAll: Validator;
+  #findFirst: Validator | undefined;
 
   constructor(schema: JsonObject) {
     this.schema = schema;
-    // It notes addresses in what it is given.
-    this.#validator = new Validator(structuredClone(schema) as Schema, '2020-12', false);
+    this.#findAll = makeValidator(schema, false);
   }
 
+  /** Up to `MOST_FAULTS`; those of a large value may be fewer than there are. */
   faultsOf(value: JsonValue): Fault[] {
-    const { valid, errors } = this.#validator.validate(value);
-    if (valid) return [];
-    const inner = errors.filter(({ keyword }) => !OUTER.has(keyword));
-    return (inner.length > 0 ? inner : errors).map(describe);
+    const excess = this.findExcess(value);
+    if (excess.length > 0) return excess;
+    try {
+      const { valid, errors } = this.#validatorFor(value).validate(value);
+      if (valid) return [];
+      const inner = errors.filter(({ keyword }) => !OUTER.has(keyword));
+      return (inner.length > 0 ? inner : errors).slice(0, MOST_FAULTS).map(describe);
+    } catch (error) {
+      // The validator calls itself for what is inside, and puts the names of fields into addresses.
+      if (!(error instanceof RangeError || error instanceof URIError)) throw error;
+      const why = 'it is nested too deeply, has too many faults, or a name that is no valid text';
+      return [{ path: '', message: `cannot be checked: ${why}` }];
+    }
   }
+
+  /** What is wrong with a value that has far too many fields to be gone through; empty where it has not. */
+  findExcess(value: JsonValue): Fault[] {
+    const excess = new Excess();
+    excess.visit(this.schema, value, '');
+    if (excess.tooMany) return [excess.tooMany];
+    return excess.unknown.length >= MOST_FAULTS ? excess.unknown : [];
+  }
+
+  #validatorFor(value: JsonValue): Validator {
+    if (countValues(value, MOST_VALUES) <= MOST_VALUES) return this.#findAll;
+    this.#findFirst ??= makeValidator(this.schema, true);
+    return this.#findFirst;
+  }
+}
+
+function makeValidator(schema: JsonObject, untilFirst: boolean): Validator {
+  // It notes addresses in what it is given.
+  return new Validator(structuredClone(schema) as Schema, '2020-12', untilFirst);
+}
+
+/** How many values are within a value, as far as `most`. */
+function countValues(value: JsonValue, most: number): number {
+  const open: JsonValue[] = [value];
+  let count = 0;
+  for (let one = open.pop(); one !== undefined && count <= most; one = open.pop()) {
+    if (typeof one !== 'object' || one === null) continue;
+    const inner = Array.isArray(one) ? one : Object.values(one);
+    count += inner.length;
+    if (count > most) break;
+    for (const item of inner) if (item !== undefined) open.push(item);
+  }
+  return count;
+}
+
+/** Looks for fields that an object may not have, until there are `MOST_FAULTS`, and for an object of more fields than any may have. */
+class Excess {
+  readonly unknown: Fault[] = [];
+  tooMany: Fault | undefined;
+
+  get #isFound(): boolean {
+    return this.tooMany !== undefined || this.unknown.length >= MOST_FAULTS;
+  }
+
+  visit(schema: JsonValue | undefined, value: JsonValue, path: string): void {
+    if (!isObject(schema) || this.#isFound) return;
+    if (Array.isArray(value)) this.#visitItems(schema, value, path);
+    else if (isObject(value)) this.#visitFields(schema, value, path);
+  }
+
+  #visitItems({ items }: JsonObject, value: readonly JsonValue[], path: string): void {
+    if (!isObject(items)) return;
+    for (const [index, item] of value.entries()) {
+      if (this.#isFound) return;
+      this.visit(items, item, `${path}[${index}]`);
+    }
+  }
+
+  #visitFields(schema: JsonObject, value: JsonObject, path: string): void {
+    const { additionalProperties, patternProperties } = schema;
+    const properties = isObject(schema['properties']) ? schema['properties'] : {};
+    const isClosed = additionalProperties === false && patternProperties === undefined;
+    let count = 0;
+    for (const name in value) {
+      if (this.#isFound) return;
+      count += 1;
+      const inner = path === '' ? name : `${path}.${name}`;
+      if (Object.hasOwn(properties, name)) this.visit(properties[name], value[name] ?? null, inner);
+      else if (isClosed) this.unknown.push({ path: shorten(inner), message: UNKNOWN });
+      else if (count > MOST_FIELDS)
+        this.tooMany = { path: shorten(path), message: `has more than ${MOST_FIELDS} fields` };
+      else this.visit(additionalProperties, value[name] ?? null, inner);
+    }
+  }
+}
+
+const UNKNOWN = 'is not known here';
+
+function shorten(path: string): string {
+  return path.length > LONGEST_PATH ? `${path.slice(0, LONGEST_PATH)}…` : path;
 }
 
 /** As the validator says it. */
@@ -41,7 +140,7 @@ function describe({ keyword, instanceLocation, error }: OutputUnit): Fault {
   const missing = keyword === 'required' ? /"(.*)"/.exec(error)?.[1] : undefined;
   if (missing !== undefined)
     return { path: path === '' ? missing : `${path}.${missing}`, message: 'is missing' };
-  if (keyword === 'false') return { path, message: 'is not known here' };
+  if (keyword === 'false') return { path, message: UNKNOWN };
   const choices =
     keyword === 'enum' ? /^Instance does not match any of \[(.*)\]\.$/.exec(error)?.[1] : undefined;
   if (choices !== undefined) return { path, message: `expected one of ${choices.replaceAll('","', '", "')}` };
@@ -54,12 +153,13 @@ function describe({ keyword, instanceLocation, error }: OutputUnit): Fault {
 /** `#/items/0/name` as it is written in code. Source: RFC 6901. */
 function pathOf(location: string): string {
   const steps = location.split('/').slice(1);
-  return steps
+  const path = steps
     .map((step) => decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~'))
     .reduce(
       (path, step) => (/^\d+$/.test(step) ? `${path}[${step}]` : path === '' ? step : `${path}.${step}`),
       '',
     );
+  return shorten(path);
 }
 
 /** A value with what its schema says of fields that it does not have. */

@@ -89,6 +89,62 @@ test('200 hostile inputs change neither the number nor the roles of messages', a
   }
 });
 
+const LAYOUTS: readonly [string, string[]][] = [
+  ['{{role "system"}}\nSay.\n\n{{role "user"}}\n{{text}}\n', ['system', 'user']],
+  [
+    '{{role "system"}}\nSay.\n{{history}}\n{{role "user"}}\n{{text}}',
+    ['system', 'user', 'assistant', 'user'],
+  ],
+  [
+    '{{role "system"}}S{{role "user"}}{{text}}{{role "model"}}{{#each text}}{{this}}{{/each}}{{role "user"}}{{> p}}',
+    ['system', 'user', 'assistant', 'user'],
+  ],
+];
+const EARLIER = [
+  { role: 'user' as const, content: [{ text: 'Hi' }] },
+  { role: 'model' as const, content: [{ text: 'Yes?' }] },
+];
+
+for (const [source, roles] of LAYOUTS) {
+  test(`a blank input leaves the messages of ${JSON.stringify(source)} as they are`, async () => {
+    const made = await compilePrompt({ name: 'p', source, partials: { p: ' {{text}} ' } });
+    const messages = made.takesHistory ? EARLIER : [];
+    for (const text of ['x', '', ' ', '\n', '\u00A0', '\uFEFF', '\u3000', [], [''], null]) {
+      const rendered = chatMessages(await made.template.render({ input: { text }, messages }));
+      assert.deepEqual(
+        rendered.map(({ role }) => role),
+        roles,
+        JSON.stringify(text),
+      );
+      if (text !== 'x') assert.equal(rendered.at(-1)?.['content'], '');
+    }
+  });
+}
+
+test('a blank input beside a medium is no part of its message', async () => {
+  const source = '{{text}}{{media url=url}}{{text}}';
+  const made = await compilePrompt({ name: 'p', source, partials: {} });
+  const [message] = await made.template.render({ input: { text: ' ', url: 'http://x.example/a.png' } });
+  assert.deepEqual(message?.content, [{ media: { url: 'http://x.example/a.png' } }]);
+});
+
+test('a list of whole messages that is empty leaves none behind', async () => {
+  const list = '{{#each list}}{{role "user"}}{{q}}{{role "model"}}{{a}}{{/each}}';
+  const within = await compilePrompt({ name: 'p', source: `${list}{{role "user"}}x`, partials: {} });
+  assert.deepEqual(await rolesOf(within, { list: [] }), ['user']);
+  assert.deepEqual(await rolesOf(within, { list: [{ q: '', a: '' }] }), ['user', 'assistant', 'user']);
+  const source = '{{#each list}}{{> turn}}{{/each}}{{role "user"}}x';
+  const inPartial = await compilePrompt({ name: 'p', source, partials: { turn: '{{role "model"}}{{a}}' } });
+  assert.deepEqual(await rolesOf(inPartial, { list: [] }), ['user']);
+});
+
+test('a message that a condition leaves out is none', async () => {
+  const source = '{{role "system"}}{{#if tone}}Be {{tone}}.{{/if}}{{role "user"}}{{text}}';
+  const made = await compilePrompt({ name: 'p', source, partials: {} });
+  assert.deepEqual(await rolesOf(made, { text: 'x', tone: 'calm' }), ['system', 'user']);
+  assert.deepEqual(await rolesOf(made, { text: 'x', tone: '' }), ['user']);
+});
+
 test('what an input says reaches the model as it is', async () => {
   const plain = await compilePrompt({ name: 'p', source: '{{text}}', partials: {} });
   for (const text of MARKS) {
