@@ -21,8 +21,6 @@ import { Spool } from './gateway/spool.ts';
 import type { AdminParts } from './http/admin/admin-doors.ts';
 import { holdRequests } from './http/held-requests.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
-import { PromptCache } from './http/prompt-cache.ts';
-import { PromptModels } from './http/prompt-models.ts';
 import { createHttpServer } from './http/server.ts';
 import { compileAdminKeys, hasOwner, hasTenants, instanceSecrets, storeUrl } from './instance-settings.ts';
 import { leave } from './leaving.ts';
@@ -283,15 +281,13 @@ export async function startApp(
   });
   const access = new AccessRequests(store, Date.now);
   const rotation = new CredentialRotation({ control, news, log });
-  const { prompts, promptKeeper, promptWatch, promptAnswers } = makePrompts({
-    ...{ store, control, news, log, config, configFile: loaded.path, now: Date.now },
+  const { prompts, promptKeeper, promptWatch, promptAnswers, promptCache, promptModels } = makePrompts({
+    ...{ store, control, news, log, config, configFile: loaded.path, now: Date.now, prices: inForce },
   });
   const { rolloutController, releases } = makeRolloutController({
     ...{ store, control, news, log, book: rollouts, prompts, promptKeeper },
     snapshot: () => gateway.snapshot,
   });
-  const promptCache = new PromptCache({ answers: promptAnswers, prices: inForce, now: Date.now });
-  const promptModels = new PromptModels(prompts, promptCache);
   const retirements = makeRetirementWatch({ control, controller: rolloutController, events, news, log });
   const admin: AdminParts = {
     store,

@@ -1,7 +1,9 @@
 import type { Config } from './config/resolve.ts';
 import type { ControlNews } from './control/control-news.ts';
 import type { ControlPlane } from './control/control-plane.ts';
-import type { Log } from './gateway/gateway.ts';
+import type { Gateway, Log } from './gateway/gateway.ts';
+import { PromptCache } from './http/prompt-cache.ts';
+import { PromptModels } from './http/prompt-models.ts';
 import { AnswerCache } from './prompts/answer-cache.ts';
 import { compilePrompt } from './prompts/compile-prompt.ts';
 import { findPromptDirectory } from './prompts/example-prompts.ts';
@@ -28,6 +30,8 @@ export interface Prompts {
   promptKeeper: PromptKeeper;
   promptWatch: PromptWatch;
   promptAnswers: AnswerCache;
+  promptCache: PromptCache;
+  promptModels: PromptModels;
 }
 
 /** The prompts, what keeps them as their files and the store are, and the answers that are kept. */
@@ -39,6 +43,7 @@ export function makePrompts({
   config: { state, stateTimeout },
   configFile,
   now,
+  prices,
 }: {
   store: Store;
   control: Pick<ControlPlane, 'config'>;
@@ -48,6 +53,7 @@ export function makePrompts({
   configFile: string | null;
   /** Unix milliseconds. */
   now: () => number;
+  prices: Pick<Gateway['prices'], 'costMicroUsd'>;
 }): Prompts {
   const hasExamples = () => control.config.prompts?.directory === undefined;
   const compiler = new PromptCompiler(compilePrompt);
@@ -83,5 +89,8 @@ export function makePrompts({
           onAway: (err) =>
             log.warn({ err }, 'the Redis has no answers of prompts at the moment: models are asked'),
         });
-  return { prompts, promptKeeper, promptWatch, promptAnswers: new AnswerCache(now, shared) };
+  const promptAnswers = new AnswerCache(now, shared);
+  const promptCache = new PromptCache({ answers: promptAnswers, prices, now });
+  const promptModels = new PromptModels(prompts, promptCache);
+  return { prompts, promptKeeper, promptWatch, promptAnswers, promptCache, promptModels };
 }

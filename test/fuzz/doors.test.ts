@@ -177,7 +177,8 @@ async function startFuzzed(providersUrl: string) {
         /"event":"credential_(rejected|accepted)","provider":"([^"]+)"/.exec(line) ?? [];
       if (change === 'rejected') rejected.add(provider);
       if (change === 'accepted') rejected.delete(provider);
-      const isOurs = /"level":[56]0/.test(line) && !/"event":"(credential_rejected|model_gone|upstream_)/.test(line);
+      const isOurs =
+        /"level":[56]0/.test(line) && !/"event":"(credential_rejected|model_gone|upstream_)/.test(line);
       if (isOurs || line.includes(PROVIDER_KEY)) problems.push(line);
       done();
     },
