@@ -68,10 +68,10 @@ export function showMarksIn(value: JsonValue): JsonValue {
   return mapTexts(value, showMarks, (mapped) => mapped);
 }
 
-/** How many characters the texts of a value have, names of fields included. */
+/** How many characters a value has, names of fields included, with two for what stands around each. */
 export function charactersIn(value: JsonValue): number {
-  if (typeof value === 'string') return value.length;
-  let characters = 0;
+  if (typeof value !== 'object' || value === null) return 2 + String(value).length;
+  let characters = 2;
   if (Array.isArray(value)) for (const item of value) characters += charactersIn(item);
   else if (isObject(value))
     for (const [name, field] of Object.entries(value))

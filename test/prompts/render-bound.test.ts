@@ -64,6 +64,8 @@ test('an earlier conversation that a template has many times is bounded', async 
 test('an input of any size may be named once', async () => {
   const text = '<'.repeat(20 << 20);
   assert.equal((await render('{{text}}', { text })).length, text.length);
+  const list = new Array<number>(2_400_000).fill(1_234_567);
+  assert.equal((await render('{{list}}', { list })).length, list.length * 8 - 1);
 });
 
 test('what is compared is not read again for each round', async () => {
