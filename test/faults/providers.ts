@@ -42,10 +42,8 @@ export async function startFailing(find: (index: number) => Fault | undefined): 
   });
   const untrusted = createTlsServer({ cert: LOCALHOST_CERTIFICATE, key: LOCALHOST_KEY });
   untrusted.on('tlsClientError', () => {});
-  const gone = createServer();
-  const ports = await Promise.all([bad, silent, plain, untrusted, gone].map(listen));
-  const [badPort, silentPort, plainPort, untrustedPort, gonePort] = ports;
-  gone.close();
+  const ports = await Promise.all([bad, silent, plain, untrusted].map(listen));
+  const [badPort, silentPort, plainPort, untrustedPort] = ports;
   const chat = (baseUrl: string) => ({ adapter: 'openai-compatible', baseUrl, accounts });
   return {
     providers: {
@@ -53,7 +51,8 @@ export async function startFailing(find: (index: number) => Fault | undefined): 
       anthropic: { baseUrl: `http://127.0.0.1:${badPort}`, accounts },
       gemini: { baseUrl: `http://127.0.0.1:${badPort}`, accounts },
       openai: { baseUrl: `http://127.0.0.1:${badPort}/v1`, accounts },
-      refusing: chat(`http://127.0.0.1:${gonePort}/v1`),
+      // Nobody listens there; a port that was given back may be another test's soon.
+      refusing: chat('http://127.0.0.1:1/v1'),
       nameless: chat('http://nowhere.invalid/v1'),
       untrusted: chat(`https://127.0.0.1:${untrustedPort}/v1`),
       plain: chat(`https://127.0.0.1:${plainPort}/v1`),
