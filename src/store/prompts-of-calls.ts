@@ -1,39 +1,16 @@
-import { type CreateTableBuilder, type Kysely, SqliteAdapter, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import { FIRST_SUM_NUMBERS } from './sums-by-tier.ts';
-
-const NAMES = ['tenant', 'key', 'model', 'target', 'outcome', 'tier'] as const;
-const NEW_NUMBERS = ['cached_calls', 'saved_micro_usd'] as const;
-const REALS: ReadonlySet<string> = new Set(['cost_micro_usd', 'saved_micro_usd']);
+import { widenSums } from './widen-sums.ts';
 
 /** Which prompt calls were of, and what earlier answers saved: in calls and their sums. Calls and sums of before it are of none. */
 export async function addPromptsToCalls(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('calls').addColumn('prompt', 'text').execute();
   await db.schema.alterTable('calls').addColumn('saved_tokens', 'bigint').execute();
   await db.schema.alterTable('calls').addColumn('saved_micro_usd', 'double precision').execute();
-  for (const table of ['usage_by_hour', 'usage_by_day']) await widen(db, table);
-}
-
-/** Neither database can give a key another column. */
-async function widen(db: Kysely<unknown>, table: string): Promise<void> {
-  const before = `${table}_before`;
-  await db.schema.alterTable(table).renameTo(before).execute();
-  let create: CreateTableBuilder<string, string> = db.schema
-    .createTable(table)
-    .addColumn('span', 'bigint', (column) => column.notNull());
-  for (const name of [...NAMES, 'prompt'])
-    create = create.addColumn(name, 'text', (column) => column.notNull());
-  for (const number of [...FIRST_SUM_NUMBERS, ...NEW_NUMBERS]) {
-    const type = REALS.has(number) ? 'double precision' : 'bigint';
-    create = create.addColumn(number, type, (column) => column.notNull());
-  }
-  create = create.addPrimaryKeyConstraint(`${table}_by_prompt`, ['span', ...NAMES, 'prompt']);
-  // The key is most of a row: SQLite would write it twice.
-  if (db.getExecutor().adapter instanceof SqliteAdapter) create = create.modifyEnd(sql`without rowid`);
-  await create.execute();
-  const kept = ['span', ...NAMES, ...FIRST_SUM_NUMBERS].map((column) => `"${column}"`).join(', ');
-  await sql
-    .raw(`insert into ${table} (${kept}, prompt, ${NEW_NUMBERS.join(', ')})
-    select ${kept}, '', 0, 0 from ${before}`)
-    .execute(db);
-  await db.schema.dropTable(before).execute();
+  await widenSums(db, {
+    names: ['tenant', 'key', 'model', 'target', 'outcome', 'tier'],
+    numbers: FIRST_SUM_NUMBERS,
+    newName: 'prompt',
+    newNumbers: ['cached_calls', 'saved_micro_usd'],
+  });
 }

@@ -1,5 +1,6 @@
-import { type CreateTableBuilder, type Kysely, SqliteAdapter, sql } from 'kysely';
+import { type Kysely, SqliteAdapter, sql } from 'kysely';
 import { ADDEND_SQL, MS_PER_DAY, MS_PER_HOUR, type SumNumber } from './usage-sums.ts';
+import { widenSums } from './widen-sums.ts';
 
 const SPANS = { usage_by_hour: MS_PER_HOUR, usage_by_day: MS_PER_DAY } as const;
 const NAMES = ['tenant', 'key', 'model', 'target', 'outcome'] as const;
@@ -17,32 +18,8 @@ const KEY = ['span', ...NAMES].map(quoted).join(', ');
  */
 export async function addTierToSums(db: Kysely<unknown>): Promise<void> {
   const isSqlite = db.getExecutor().adapter instanceof SqliteAdapter;
-  for (const table of ['usage_by_hour', 'usage_by_day'] as const) {
-    await widen(db, table, isSqlite);
-    await moveTiers(db, table, isSqlite);
-  }
-}
-
-/** Neither database can give a key another column. */
-async function widen(db: Kysely<unknown>, table: keyof typeof SPANS, isSqlite: boolean): Promise<void> {
-  const before = `${table}_before`;
-  await db.schema.alterTable(table).renameTo(before).execute();
-  let create: CreateTableBuilder<string, string> = db.schema
-    .createTable(table)
-    .addColumn('span', 'bigint', (column) => column.notNull());
-  for (const name of NAMES) create = create.addColumn(name, 'text', (column) => column.notNull());
-  for (const count of FIRST_SUM_NUMBERS) {
-    const type = count === 'cost_micro_usd' ? 'double precision' : 'bigint';
-    create = create.addColumn(count, type, (column) => column.notNull());
-  }
-  create = create.addColumn('tier', 'text', (column) => column.notNull());
-  create = create.addPrimaryKeyConstraint(`${table}_by_tier`, ['span', ...NAMES, 'tier']);
-  if (isSqlite) create = create.modifyEnd(sql`without rowid`);
-  await create.execute();
-  const numbers = FIRST_SUM_NUMBERS.map(quoted).join(', ');
-  await sql`insert into ${sql.table(table)} (${sql.raw(KEY)}, ${sql.raw(numbers)}, tier)
-    select ${sql.raw(KEY)}, ${sql.raw(numbers)}, '' from ${sql.table(before)}`.execute(db);
-  await db.schema.dropTable(before).execute();
+  await widenSums(db, { names: NAMES, numbers: FIRST_SUM_NUMBERS, newName: 'tier' });
+  for (const table of ['usage_by_hour', 'usage_by_day'] as const) await moveTiers(db, table, isSqlite);
 }
 
 async function moveTiers(db: Kysely<unknown>, table: keyof typeof SPANS, isSqlite: boolean): Promise<void> {
