@@ -1,13 +1,7 @@
-import type { Lane, Readiness } from './lane.ts';
+import type { Readiness } from './lane.ts';
 import type { NamedFor } from './limit.ts';
+import { answeredLately, isLikelier, type Stop } from './stop.ts';
 import type { Verdict } from './verdict.ts';
-
-/** One place that a call may be sent to. */
-export interface Stop {
-  target: { readonly name: string };
-  /** Absent where there is no choice: what is kept at one account, say. */
-  lane?: Lane | undefined;
-}
 
 export interface ItineraryOptions<S extends Stop> {
   /** Further attempts after the first. */
@@ -56,9 +50,6 @@ const LOOK_MS = 500;
 
 /** As long as a breaker leaves a place alone that does not hang. */
 const RESTED_MS = 2_000;
-
-/** A place that answered within this time is not dead, whatever its breaker says: it may well answer the next call. */
-const LATELY_MS = 10_000;
 
 /**
  * Where a call goes, one attempt after the other: first every place once, best first; then those again whose failure may pass,
@@ -388,17 +379,4 @@ export class Itinerary<S extends Stop> {
 
 function untried<S>(stop: S): Waiting<S> {
   return { stop, wasTried: false, isRepeat: false, wasLimited: false, failedMs: Number.NEGATIVE_INFINITY };
-}
-
-/** Of two that are passed over: one that answered lately, the last one first; else the one that was not called for longer. */
-function isLikelier(one: Stop, other: Stop, nowMs: number): boolean {
-  const isLate = answeredLately(one, nowMs);
-  if (isLate !== answeredLately(other, nowMs)) return isLate;
-  const [of, ofOther] = [one.lane, other.lane];
-  if (!of || !ofOther) return false;
-  return isLate ? of.answeredMs > ofOther.answeredMs : of.begunMs < ofOther.begunMs;
-}
-
-function answeredLately({ lane }: Stop, nowMs: number): boolean {
-  return lane !== undefined && nowMs - lane.answeredMs < LATELY_MS;
 }

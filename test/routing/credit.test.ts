@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GatewayError } from '../../src/conversation/gateway-error.ts';
 import { DEFAULT_BREAKER } from '../../src/routing/breaker.ts';
-import { Itinerary, type Stop } from '../../src/routing/itinerary.ts';
+import { Itinerary } from '../../src/routing/itinerary.ts';
 import { LaneBook } from '../../src/routing/lane-book.ts';
+import type { Stop } from '../../src/routing/stop.ts';
 import { verdictOf } from '../../src/routing/verdict.ts';
 
 const verdictFor = (code: string) => verdictOf(new GatewayError('upstream_unavailable', '', { code }));

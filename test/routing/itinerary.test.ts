@@ -3,9 +3,10 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { GatewayError } from '../../src/conversation/gateway-error.ts';
 import { Breaker, DEFAULT_BREAKER } from '../../src/routing/breaker.ts';
-import { Itinerary, type Stop } from '../../src/routing/itinerary.ts';
+import { Itinerary } from '../../src/routing/itinerary.ts';
 import { Lane } from '../../src/routing/lane.ts';
 import { RetryBudget } from '../../src/routing/retry-budget.ts';
+import type { Stop } from '../../src/routing/stop.ts';
 import { type Verdict, verdictOf } from '../../src/routing/verdict.ts';
 
 interface Place extends Stop {
