@@ -129,7 +129,7 @@ export class QuantileComparison extends Comparison {
   readonly #quantile: number;
   readonly #ratio: number;
   readonly #recent: number[];
-  #coming: number[] = [];
+  #coming: number[];
   /** The stable's quantile; it stays the same for a block, so that both sides meet the same. */
   #bound: number | undefined;
 
@@ -138,15 +138,17 @@ export class QuantileComparison extends Comparison {
     this.#quantile = quantile;
     this.#ratio = ratio;
     this.#recent = [...(state?.recent ?? [])];
-    this.#setBound();
+    this.#coming = [...(state?.coming ?? [])];
+    this.#bound = state?.bound ?? this.#ofRecent;
   }
 
   override get state(): QuantileState {
-    return { ...super.state, recent: [...this.#recent] };
+    const bound = this.#bound !== undefined && { bound: this.#bound };
+    return { ...super.state, recent: [...this.#recent], coming: [...this.#coming], ...bound };
   }
 
   observe(side: Side, value: number): void {
-    if (side === 'stable') this.#coming.push(value);
+    if (side === 'stable') this.#note(value);
     if (this.#bound === undefined) {
       if (this.#coming.length >= LEARNED_CALLS) this.#setBound();
       return;
@@ -160,20 +162,33 @@ export class QuantileComparison extends Comparison {
     this.#setBound();
   }
 
+  #note(value: number): void {
+    this.#coming.push(value);
+    // A block may be open for long.
+    if (this.#coming.length > RECENT_CALLS) this.#coming.shift();
+  }
+
   #setBound(): void {
-    if (this.#coming.length < LEARNED_CALLS && this.#bound !== undefined) return;
-    for (const value of this.#coming.slice(-RECENT_CALLS)) this.#recent.push(value);
+    if (this.#coming.length < LEARNED_CALLS) return;
+    for (const value of this.#coming) this.#recent.push(value);
     this.#coming = [];
     this.#recent.splice(0, Math.max(0, this.#recent.length - RECENT_CALLS));
-    if (this.#recent.length < LEARNED_CALLS) return;
+    this.#bound = this.#ofRecent;
+  }
+
+  get #ofRecent(): number | undefined {
     const ordered = this.#recent.toSorted((a, b) => a - b);
-    this.#bound = ordered[Math.floor(this.#quantile * ordered.length)];
+    return ordered[Math.floor(this.#quantile * ordered.length)];
   }
 }
 
 export interface QuantileState extends ComparisonState {
-  /** The stable's newest values. */
+  /** The stable's newest values, of which its quantile was taken. */
   recent: number[];
+  /** Newer ones, that are too few yet; absent in what an earlier version stored. */
+  coming?: number[];
+  /** Its quantile, where it is known; absent in what an earlier version stored. */
+  bound?: number;
 }
 
 /** Of so many calls a quantile is taken. */

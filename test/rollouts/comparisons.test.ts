@@ -190,3 +190,32 @@ describe('limits', () => {
     assert.ok(rejected > 0.99);
   });
 });
+
+describe('what is known is stored whenever it is looked at', () => {
+  const makers: Record<
+    string,
+    (state?: never) => { observe(side: Side, value: never): void; state: object; log: number }
+  > = {
+    shares: (state) => new ShareComparison(0.02, state),
+    quantiles: (state) => new QuantileComparison(0.5, 1.1, state),
+    means: (state) => new MeanComparison(1.1, state),
+    scores: (state) => new ScoreComparison(state),
+  };
+  for (const [name, make] of Object.entries(makers)) {
+    test(`${name}: however few calls come in between, it comes to the same`, () => {
+      const random = seeded(7);
+      const whole = make();
+      let stored = make();
+      for (let call = 0; call < 300; call++) {
+        const side = random() < 0.5 ? 'stable' : 'candidate';
+        const value = name === 'shares' ? random() < 0.3 : random() * (side === 'stable' ? 1 : 2);
+        whole.observe(side, value as never);
+        stored.observe(side, value as never);
+        stored = make(JSON.parse(JSON.stringify(stored.state)) as never);
+      }
+      assert.deepEqual(stored.state, whole.state);
+      assert.equal(stored.log, whole.log);
+      assert.ok(whole.log !== 0, 'nothing was learned');
+    });
+  }
+});
