@@ -83,10 +83,8 @@ const gateway = await startGateway({
     ]),
   ),
 });
-let stopping: Promise<void> | undefined;
-const stop = () => (stopping ??= gateway.stop());
 after(async () => {
-  await stop();
+  await gateway.stop();
   await good.close();
   await failing.close();
 });
@@ -190,7 +188,7 @@ test('every call is recorded once, and billed for what it is to be billed for', 
 test('no connection is left open', async () => {
   for (let waited = 0; waited < 5_000 && failing.open() > 0; waited += 50) await sleep(50);
   assert.equal(failing.open(), 0, 'connections to who failed are still open');
-  await stop();
+  await gateway.stop();
   for (let waited = 0; waited < 5_000 && (await good.connections()) > 0; waited += 50) await sleep(50);
   assert.equal(await good.connections(), 0, 'connections to who answered outlive the gateway');
 });

@@ -41,13 +41,8 @@ async function prepare(context: TestContext) {
       undefined,
       options,
     );
-    let stopping: Promise<void> | undefined;
-    const stop = () => {
-      stopping ??= gateway.stop();
-      return stopping;
-    };
-    context.after(stop);
-    return { ...gateway, stop };
+    context.after(gateway.stop);
+    return gateway;
   };
   return { folder, write, start };
 }

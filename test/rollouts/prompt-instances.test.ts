@@ -49,13 +49,8 @@ onEachDatabase((database) => {
     };
     const start = async () => {
       const gateway = await startGateway(config);
-      let stopping: Promise<void> | undefined;
-      const stop = () => {
-        stopping ??= gateway.stop();
-        return stopping;
-      };
-      context.after(stop);
-      return { ...gateway, stop };
+      context.after(gateway.stop);
+      return gateway;
     };
     const write = (text: string) =>
       writeFile(join(directory, 'hello.prompt'), `---\nmodel: up/m\n---\n${text}\n`);

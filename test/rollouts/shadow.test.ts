@@ -68,10 +68,8 @@ async function start(
     ...more,
   };
   const gateway = await startGateway(config, undefined, { ...(folder !== undefined && { folder }) });
-  let stopping: Promise<void> | undefined;
-  const stop = () => (stopping ??= gateway.stop());
-  context.after(stop);
-  return { ...gateway, stop };
+  context.after(gateway.stop);
+  return gateway;
 }
 
 async function ask(

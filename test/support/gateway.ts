@@ -31,6 +31,7 @@ export interface TestGateway {
   logs(): string;
   /** Has it read its file again; only where `options.file` gave it one. */
   reload(): Promise<void>;
+  /** However often it is told. */
   stop(): Promise<void>;
 }
 
@@ -99,6 +100,11 @@ export async function startGateway(
     }
     return calls;
   };
+  let stopping: Promise<void> | undefined;
+  const stop = async () => {
+    await app.stop();
+    if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
+  };
   return {
     url: app.url,
     firstSecrets: app.firstSecrets,
@@ -122,9 +128,6 @@ export async function startGateway(
     },
     logs: () => logged,
     reload: () => app.reload(),
-    stop: async () => {
-      await app.stop();
-      if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
-    },
+    stop: () => (stopping ??= stop()),
   };
 }
