@@ -12,6 +12,7 @@ import type { FieldSpans } from '../dialects/request-fields.ts';
 import { SeenWords } from '../dialects/seen-words.ts';
 import type { Share } from '../overload/share.ts';
 import type { Refusal, Reservation } from '../quotas/reservation.ts';
+import type { Whose } from '../rollouts/observation.ts';
 import type { Hedging } from '../routing/hedging.ts';
 import type { Target } from '../routing/target.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
@@ -235,8 +236,12 @@ export class Call implements Waiting {
 }
 
 /** The side of a rollout that a call is on. */
-export interface CallSide extends Pick<RolloutNote, 'name' | 'side'> {
+export interface CallSide extends Pick<RolloutNote, 'name'>, Whose {
   readonly isWatched: boolean;
+  /** What its record says of it, once there is one. */
+  note?: RolloutNote;
+  /** Another target than the stable was to be asked first. */
+  isElsewhere?: boolean;
   /** The number of the release that its side is. */
   release?: number | undefined;
   /** Absent of a judge's call, which is of no side. */

@@ -3,8 +3,8 @@ import type { CallRow } from '../store/schema.ts';
 import { isAnsweredByAnother, readRolloutNote } from '../usage/rollout-note.ts';
 import { type Action, act, type Outcome } from './act.ts';
 import { type ApprovalRequest, needsApproval, requestOn } from './approval.ts';
-import { Evidence, type Failure } from './gates.ts';
-import { observe, readJudged } from './observe.ts';
+import { Evidence, type Failure } from './evidence.ts';
+import { observe, readJudged, whoseOf } from './observe.ts';
 import { advance, isOver, isThrough, isWatched, type Progress } from './progress.ts';
 import type { Origin, OwnPlace } from './release.ts';
 import { makeReport, type RolloutReport } from './report.ts';
@@ -321,14 +321,15 @@ function learn(
     const observation = observe(row);
     if (!observation) continue;
     evidence.observe(observation);
-    steps.observe(observation.side, observation, row.started_at);
+    steps.observe(observation, observation, row.started_at);
   }
   for (const { started_at: startedAt, rollout, score } of scores) {
     const note = rollout === null ? undefined : readRolloutNote(rollout);
     // What another answered in its side's place says nothing of that.
     if (startedAt < from || !note || isAnsweredByAnother(note)) continue;
-    evidence.observeScore(note.side, score);
-    steps.observe(note.side, { score }, startedAt);
+    const whose = whoseOf(note);
+    evidence.observeScore(whose, score);
+    steps.observe(whose, { score }, startedAt);
   }
   return { evidence: { ...evidence.state, steps: steps.state }, failure: evidence.failure };
 }

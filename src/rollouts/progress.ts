@@ -1,4 +1,4 @@
-import type { Failure } from './gates.ts';
+import type { Failure } from './evidence.ts';
 
 /** The way of a rollout: what the config says of it. */
 export interface Plan {

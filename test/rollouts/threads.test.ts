@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '../../src/conversation/json.ts';
-import { percentileOf, stickyKey } from '../../src/rollouts/assign.ts';
+import { hashOf, percentileOf, stickyKey } from '../../src/rollouts/assign.ts';
 import { type DoorClient, type Told, type Turn, WAYS } from '../sdk/door-client.ts';
 import { openDoors } from '../sdk/doors.ts';
 import { TOOLS } from '../sdk/features.ts';
@@ -58,7 +58,7 @@ async function goOn(thread: Thread): Promise<void> {
 }
 
 /** Where a key stands that names neither users nor sessions. */
-const PLACE = percentileOf('upgrade', stickyKey({ tenant: 'acme', key: 'app' }));
+const PLACE = percentileOf(hashOf('upgrade', stickyKey({ tenant: 'acme', key: 'app' })));
 
 async function startThreads(context: TestContext, kinds: { old: Kind; new: Kind }) {
   const [of, ofNew] = [FAKES[kinds.old], FAKES[kinds.new]];
