@@ -5,7 +5,7 @@ import { type Action, act, type Outcome } from './act.ts';
 import { type ApprovalRequest, needsApproval, requestOn } from './approval.ts';
 import { Evidence, type Failure } from './evidence.ts';
 import { observe, readJudged, whoseOf } from './observe.ts';
-import { advance, isOver, isThrough, isWatched, type Progress } from './progress.ts';
+import { advance, isOver, isShortOfCalls, isThrough, isWatched, type Progress } from './progress.ts';
 import type { Origin, OwnPlace } from './release.ts';
 import { makeReport, type RolloutReport } from './report.ts';
 import type { Rollout, RolloutBook, RolloutSpec } from './rollout-book.ts';
@@ -51,6 +51,8 @@ export interface ControllerOptions {
   onEnd(rollout: Rollout, stored: StoredRollout, isNews: boolean): void;
   /** The same, of what waits for a second person. */
   onApproval(rollout: Rollout, news: ApprovalNews): void;
+  /** The same, of one whose step lacks nothing but calls of the candidate, and has for long. */
+  onShortOfCalls(rollout: Rollout, stored: StoredRollout): void;
   /** The store does not answer; told once, until it does again. */
   onFailure(error: unknown): void;
   /** Unix milliseconds. */
@@ -241,6 +243,8 @@ export class RolloutController {
     const { changed, evidence } = made;
     this.#take(changed);
     this.#tell(rollout, stored.progress, changed, evidence);
+    if (changed.reason?.isShortOfCalls && !stored.reason?.isShortOfCalls)
+      this.#options.onShortOfCalls(rollout, changed);
     if (changed.approval && changed.approval.at !== stored.approval?.at)
       this.#options.onApproval(rollout, { what: 'requested', request: changed.approval });
   }
@@ -259,7 +263,10 @@ export class RolloutController {
       return { progress: before, approval: request, reason };
     }
     const progress = advance(plan, before, { nowMs, calls, failure });
-    if (progress === before) return { progress, approval, reason };
+    if (progress === before) {
+      const isNews = !reason?.isShortOfCalls && isShortOfCalls(plan, progress, { nowMs, calls });
+      return { progress, approval, reason: isNews ? { ...reason, isShortOfCalls: true } : reason };
+    }
     return { progress, approval: isOver(progress) ? undefined : approval, reason: failure && { failure } };
   }
 
@@ -295,10 +302,12 @@ function describeKnown({ spec }: Rollout, known: StoredEvidence | undefined): Ro
 }
 
 function isChange(
-  before: Pick<Standing, 'progress' | 'approval'>,
-  after: Pick<Standing, 'progress' | 'approval'>,
+  before: Pick<Standing, 'progress' | 'approval' | 'reason'>,
+  after: Pick<Standing, 'progress' | 'approval' | 'reason'>,
 ): boolean {
-  return before.progress !== after.progress || before.approval !== after.approval;
+  return (
+    before.progress !== after.progress || before.approval !== after.approval || before.reason !== after.reason
+  );
 }
 
 /** What is known with these calls and scores, too, and the gate that the candidate fails by it. */

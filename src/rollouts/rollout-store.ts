@@ -43,6 +43,8 @@ export interface Reason {
   approvedBy?: string;
   /** The gate that it failed. */
   failure?: Failure;
+  /** Its step lacks nothing but calls of the candidate, and has for long. */
+  isShortOfCalls?: true;
 }
 
 /** A call that somebody scored, and what it was scored on average. */
