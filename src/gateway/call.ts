@@ -75,6 +75,8 @@ export class Call implements Waiting {
   keepsAnswer = false;
   /** The one account of the one provider that keeps what the call goes on from. */
   pinned: PinnedAccount | undefined;
+  /** `provider/model-version`: what answered the turn that it goes on from, where that is known. */
+  began: string | undefined;
   /** Files that it may name where only their provider reads their ids: in texts, and in addresses of its own. */
   checkedFiles: Set<string> | undefined;
   /** The account that can compare it with the earlier request that it names, where that was its tenant's. */
@@ -260,8 +262,6 @@ export interface CallSide extends Pick<RolloutNote, 'name'>, Whose {
 export interface PinnedAccount {
   provider: string;
   account: string;
-  /** What answered there, where that is known. */
-  target?: string | undefined;
   /** What keeps a call there, where it is named, and the code of the error where its model does not lead there. */
   what: string;
   param: string;

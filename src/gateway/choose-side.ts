@@ -54,7 +54,7 @@ export function chooseSide(call: Call, own: Route, moved: ModelRollout): Route {
   if (!hasPlaceFor(call.caller, candidate)) return route;
   // As long as there are copies alone, only calls are compared that are copied.
   const isWatched = rollout.isWatched && (!rollout.isBeforeSteps || isCopyable(call, request));
-  const begun = isWatched ? sideOfThread(call, route, ofCandidate) : undefined;
+  const begun = isWatched && !rollout.isBeforeSteps ? sideOfThread(call, route, ofCandidate) : undefined;
   const drawn = rollout.assign(readSubject(call.caller, call.response.req.headers, request));
   const whose: Whose = begun === undefined ? drawn : { side: begun, user: drawn.user, isByRule: true };
   const { side } = whose;
@@ -85,8 +85,7 @@ function findKeeper(
 }
 
 /** Where a thread began that both sides can go on with: it does not flip. */
-function sideOfThread({ pinned }: Call, route: Route, { targets: [candidate] }: Route): Side | undefined {
-  const began = pinned?.target;
+function sideOfThread({ began }: Call, route: Route, { targets: [candidate] }: Route): Side | undefined {
   if (began === undefined) return undefined;
   if (began === candidate?.name) return 'candidate';
   return route.targets.some(({ name }) => name === began) ? 'stable' : undefined;

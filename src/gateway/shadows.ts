@@ -99,7 +99,7 @@ export class Shadows {
       ...request,
       rollout: {
         ...{ ...side, name, side: 'candidate', release: rollout.origin?.candidate.number },
-        user: call.rollout?.user,
+        ...{ user: call.rollout?.user, isByRule: call.rollout?.isByRule ?? false },
         // It may have ended when the copy does.
         get isWatched() {
           return rollout.isWatched;
