@@ -150,15 +150,19 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** A rollout stands elsewhere: by whom or by what gate, and on what evidence. */
+/**
+ * A rollout stands elsewhere: by whom or by what gate, and on what evidence.
+ *
+ * @param from where it stood; `undefined` where whoever moved it may have told it, or been killed before
+ */
 export function tellTransition(
   news: ControlNews,
   { spec }: Rollout,
-  from: Progress,
+  from: Progress | undefined,
   { progress, reason, candidates, origin }: StoredRollout,
   report: RolloutReport | undefined,
 ): void {
-  const { phase, step } = progress;
+  const { phase, step, since } = progress;
   const { failure, by, approvedBy } = reason ?? {};
   const why = failure
     ? `: its candidate is worse by its ${failure.what}`
@@ -166,20 +170,23 @@ export function tellTransition(
       ? ''
       : `, by ${by}`;
   const weight = weightOf(spec.plan, progress);
-  news.tell(
-    failure ? 'alarm' : 'info',
-    `rollout_${phase}`,
-    `The rollout '${spec.name}' is ${phase.replace('_', ' ')} (${weight} %)${why}.`,
-    {
-      ...{ rollout: spec.name, ...spec.moves, from: from.phase, phase, step: step + 1, weight },
-      candidateCalls: candidates,
+  // Where it was left is not known any more: a step follows the one before it.
+  const left = from?.step ?? (phase === 'stepping' ? step - 1 : step);
+  const told = {
+    severity: failure ? ('alarm' as const) : ('info' as const),
+    kind: `rollout_${phase}`,
+    message: `The rollout '${spec.name}' is ${phase.replace('_', ' ')} (${weight} %)${why}.`,
+    details: {
+      ...{ rollout: spec.name, ...spec.moves, ...(from && { from: from.phase }), phase },
+      ...{ step: step + 1, weight, candidateCalls: candidates },
       ...(failure && { failure: { ...failure } }),
       ...(by !== undefined && { by }),
       ...(approvedBy !== undefined && { approvedBy }),
       ...(origin && { stable: describeRelease(origin.stable), candidate: describeRelease(origin.candidate) }),
-      ...(report && { evidence: evidenceAt(report, from.step) as unknown as JsonObject }),
+      ...(report && { evidence: evidenceAt(report, left) as unknown as JsonObject }),
     },
-  );
+  };
+  news.tellOnce(`rollout:${spec.name}:${phase}:${step}:${since}`, told, from !== undefined);
 }
 
 /** Tells of a rollout that stands still for want of calls: the users who are to have its candidate may be none, or hardly call. */

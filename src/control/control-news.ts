@@ -138,9 +138,12 @@ export class ControlNews {
     this.#events.note(kind, severity, message, details);
   }
 
-  /** Tells something once over all instances and starts; `key`: what it is about. The log of each instance that comes to it has it. */
-  tellOnce(key: string, { severity, kind, message, details }: Told): void {
-    this.log[LEVELS[severity]]({ event: kind, ...details }, message);
+  /**
+   * Tells something once over all instances and starts; `key`: what it is about. The log of each instance that comes to it has it, but for
+   * what is no news there (`isNews`): whoever was to tell of it may have been killed before it was written.
+   */
+  tellOnce(key: string, { severity, kind, message, details }: Told, isNews = true): void {
+    if (isNews) this.log[LEVELS[severity]]({ event: kind, ...details }, message);
     this.#events.note(kind, severity, message, details, { once: key });
   }
 

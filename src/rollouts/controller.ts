@@ -40,10 +40,13 @@ export interface ControllerOptions {
   ownPlacesOf(spec: RolloutSpec): OwnPlace[] | undefined;
   /** Has what models stand on numbered. */
   noteReleases(): Promise<void>;
-  /** Told of each transition, by the one instance that made it. `report`: what it went by; absent of one that begins. */
+  /**
+   * Told of each transition, by the one instance that made it, and of the last ones at the start. `from`: where it stood; absent at the
+   * start. `report`: what it went by; absent of one that begins.
+   */
   onTransition(
     rollout: Rollout,
-    from: Progress,
+    from: Progress | undefined,
     stored: StoredRollout,
     report: RolloutReport | undefined,
   ): void;
@@ -79,10 +82,12 @@ export class RolloutController {
   /** Reads where rollouts stand, and goes on looking. Rejects where the store does not say it. */
   async start(): Promise<void> {
     await this.#read();
-    // Whoever ended one may have been killed before it was written.
+    // Whoever made a change may have been killed before it was told, or written.
     for (const rollout of this.list()) {
       const stored = this.find(rollout);
-      if (stored && isOver(stored.progress)) this.#options.onEnd(rollout, stored, false);
+      if (!stored || stored.progress.phase === 'draft') continue;
+      this.#options.onTransition(rollout, undefined, stored, await this.reportOf(rollout));
+      if (isOver(stored.progress)) this.#options.onEnd(rollout, stored, false);
     }
     this.#watch.start();
   }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '../../src/conversation/json.ts';
@@ -6,6 +8,7 @@ import type { RolloutReport } from '../../src/rollouts/report.ts';
 import { adminClient } from '../support/admin.ts';
 import { startGateway } from '../support/gateway.ts';
 import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
+import { makeTempDirectory } from '../support/temp-store.ts';
 
 const upstream = await startRawUpstream((response, body) => {
   const { model } = JSON.parse(body) as { model: string };
@@ -86,4 +89,35 @@ test('a rollback by itself says which gate failed, and by what calls of both sid
   assert.equal(candidate.rates.error?.share, 1);
   assert.ok(candidate.rates.error.low > 0 && candidate.rates.error.high === 1);
   assert.equal(stable.rates.error?.share, 0);
+});
+
+test('what was not told before a kill is told at the next start, once', async (context) => {
+  const folder = makeTempDirectory(context);
+  const config = {
+    providers: { up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl } },
+    models: { good: { targets: ['up/old'] } },
+    rollouts: { lonely: { model: 'good', stable: 'up/old', candidate: 'up/new' } },
+  };
+  const run = async (deed: (running: typeof gateway) => Promise<unknown>) => {
+    const running = await startGateway(config, undefined, { folder });
+    await deed(running).finally(running.stop);
+  };
+  const told = () => {
+    const db = new DatabaseSync(join(folder, 'fairlead.db'));
+    const rows = db.prepare("select details from events where kind = 'rollout_canary'").all();
+    db.close();
+    return rows.map(({ details }) => JSON.parse(String(details)) as JsonObject);
+  };
+  await run((running) => adminClient(running.url).must('POST', '/rollouts/lonely/start'));
+  const [first] = told();
+  assert.equal(first?.['from'], 'draft');
+  // As a kill leaves it between the change and the news of it.
+  const db = new DatabaseSync(join(folder, 'fairlead.db'));
+  db.exec('delete from events; delete from told_once');
+  db.close();
+  for (let start = 0; start < 2; start++) {
+    await run(async () => undefined);
+    const [again, ...more] = told();
+    assert.deepEqual([again?.['rollout'], again?.['phase'], more], ['lonely', 'canary', []]);
+  }
 });

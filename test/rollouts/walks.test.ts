@@ -109,7 +109,7 @@ class Instance {
       }),
       ownPlacesOf: () => undefined,
       noteReleases: async () => undefined,
-      onTransition: (_, from, to) => world.told.push({ from, to }),
+      onTransition: (_, from, to) => from && world.told.push({ from, to }),
       onEnd: () => undefined,
       onShortOfCalls: (_, { progress }) => world.short.push(progress.since),
       onApproval: (_, { what, request }) => world.requests.push(`${what} ${request.wants}`),
