@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
-import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
+import { isObject, type JsonObject, tryParseJson } from '../conversation/json.ts';
 import { passThrough as chatPassThrough } from '../dialects/chat/pass-through.ts';
 import { readBoundary } from '../dialects/multipart/boundary.ts';
 import { readForm } from '../dialects/multipart/read-form.ts';
@@ -14,6 +14,7 @@ import type { Prompt } from '../prompts/compile-prompt.ts';
 import { readFormInput } from '../prompts/form-input.ts';
 import type { PromptBook, PublishedPrompt } from '../prompts/prompt-book.ts';
 import { makeChatRequest } from '../prompts/prompt-call.ts';
+import { readPromptQuery } from '../prompts/query.ts';
 import { authenticated, requireKey } from './access.ts';
 import { addCallDoor } from './call-doors.ts';
 import { readGuessedKey } from './caller-dialect.ts';
@@ -97,14 +98,13 @@ async function prepareVersion(
   request: FastifyRequest,
   prompt: PublishedPrompt,
 ): Promise<PreparedPrompt> {
-  const { stream: said, format, ...overrides } = readQuery(request);
+  const { stream: said, format, overrides } = readPromptQuery(prompt, request.query);
   const door = doors.find(prompt, format ?? OUTPUT);
   if (!door) throw invalidRequest(`'format' is one of ${FORMATS.join(', ')}.`, 'format');
   if (prompt.tools.length > 0 && (format ?? OUTPUT) === OUTPUT) throw hasTools(prompt);
   const accepts = request.headers.accept?.includes('text/event-stream') === true;
-  const stream = said === undefined ? accepts : said === 'true';
-  const input = readInput(prompt, request);
-  const chatRequest = await makeChatRequest(prompt, { input, overrides, stream }, promptModel);
+  const asked = { input: readInput(prompt, request), overrides, stream: said ?? accepts };
+  const chatRequest = await makeChatRequest(prompt, asked, promptModel);
   const body = Buffer.from(JSON.stringify(chatRequest));
   return { prompt, door, chatRequest, body, caller: forPrompt(caller, prompt, promptModel) };
 }
@@ -122,15 +122,6 @@ function hasTools({ name }: Prompt): GatewayError {
 /** `NAME`, or `NAME@VERSION`. */
 function referenceIn({ params }: FastifyRequest): string {
   return (params as { '*': string })['*'];
-}
-
-function readQuery({ query }: FastifyRequest): Record<string, string> {
-  const values = isObject(query) ? Object.entries(query) : [];
-  return Object.fromEntries(values.map(([name, value]) => [name, lastOf(value)]));
-}
-
-function lastOf(value: JsonValue | undefined): string {
-  return String(Array.isArray(value) ? value.at(-1) : value);
 }
 
 function readInput(prompt: Prompt, { body, headers }: FastifyRequest): JsonObject {
