@@ -50,9 +50,10 @@ export function recordedName({ name, version }: PublishedPrompt): string {
 function makeDoor(prompt: PublishedPrompt, format: string): Door | undefined {
   if (!isFormat(format)) return undefined;
   const { output } = prompt;
+  const isText = format === OUTPUT && output.format === 'text';
   const door: Door = {
     dialect: format === OUTPUT ? promptDialect(output) : DIALECTS[format],
-    answerForm: format,
+    answerForm: isText ? 'text' : format,
     operation: 'generate',
     passThrough,
     prompt: recordedName(prompt),
@@ -61,7 +62,7 @@ function makeDoor(prompt: PublishedPrompt, format: string): Door | undefined {
   // Relayed as they are, errors within streams would say what a provider quotes.
   door.translatesAnswers = true;
   if (format === OUTPUT) door.repairs = output.repairs;
-  if (format === OUTPUT && output.format === 'text') door.bodyType = 'text/plain; charset=utf-8';
+  if (isText) door.bodyType = 'text/plain; charset=utf-8';
   return door;
 }
 
