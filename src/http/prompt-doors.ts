@@ -82,17 +82,15 @@ async function takePrompt(
   const reference = referenceIn(request);
   const subject = () => readSubject(caller, request.headers, {});
   const prepared = await preparePrompt({ prompts, snapshot, caller, reference, subject }, (prompt) =>
-    prepareVersion(doors, snapshot, caller, request, prompt),
+    prepareVersion({ doors, promptCache }, snapshot, caller, request, prompt),
   );
   const call = beginCall(gateway, prepared.door, request, reply, prepared);
-  if (!call) return;
-  if (prepared.prompt.cacheMs === undefined) handleCall(gateway, call);
-  else handleCall(gateway, call, () => promptCache.findOrWatch(call, prepared));
+  if (call) handleCall(gateway, call, prepared.prepare);
 }
 
 /** What a version makes of a request. */
 async function prepareVersion(
-  doors: PromptDoors,
+  { doors, promptCache }: Pick<Served, 'doors' | 'promptCache'>,
   { promptModel }: Snapshot,
   caller: Caller,
   request: FastifyRequest,
@@ -106,7 +104,8 @@ async function prepareVersion(
   const asked = { input: readInput(prompt, request), overrides, stream: said ?? accepts };
   const chatRequest = await makeChatRequest(prompt, asked, promptModel);
   const body = Buffer.from(JSON.stringify(chatRequest));
-  return { prompt, door, chatRequest, body, caller: forPrompt(caller, prompt, promptModel) };
+  const prepare = promptCache.prepareFor({ prompt, chatRequest });
+  return { prompt, door, chatRequest, body, caller: forPrompt(caller, prompt, promptModel), prepare };
 }
 
 /** An answer that calls tools has no output. */

@@ -59,7 +59,8 @@ export async function preparePrompt(
   if (lead === 'label') return prepare(prompt);
   const candidate = rollout.origin?.candidate.number;
   if (lead !== 'sides') {
-    const led = (await openVersion(prompts, name, lead)) ?? prompt;
+    const isThere = prompt.version.number === lead;
+    const led = (isThere ? undefined : await openVersion(prompts, name, lead)) ?? prompt;
     const prepared = await prepare(led);
     // Of one that was rolled back there are no sides any more.
     if (!rollout.isActive || led.version.number !== candidate) return prepared;
