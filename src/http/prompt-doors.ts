@@ -11,7 +11,7 @@ import { handleCall } from '../gateway/handle-call.ts';
 import type { Caller, Snapshot } from '../gateway/snapshot.ts';
 import { openPrompt } from '../prompt-calls/open-prompt.ts';
 import type { PromptCache } from '../prompt-calls/prompt-cache.ts';
-import { FORMATS, OUTPUT, PromptDoors } from '../prompt-calls/prompt-formats.ts';
+import { FORMATS, OUTPUT, PromptDoors, recordedName } from '../prompt-calls/prompt-formats.ts';
 import { forPrompt } from '../prompt-calls/prompt-models.ts';
 import { type PreparedPrompt, preparePrompt } from '../prompt-calls/prompt-sides.ts';
 import { PROMPT_ERRORS } from '../prompts/answer.ts';
@@ -20,6 +20,7 @@ import { readFormInput } from '../prompts/form-input.ts';
 import type { PromptBook, PublishedPrompt } from '../prompts/prompt-book.ts';
 import { makeChatRequest } from '../prompts/prompt-call.ts';
 import { readPromptQuery } from '../prompts/query.ts';
+import type { PromptVersion } from '../prompts/versions.ts';
 import { authenticated, requireKey } from './access.ts';
 import { addCallDoor } from './call-doors.ts';
 import { readGuessedKey } from './caller-dialect.ts';
@@ -30,7 +31,7 @@ import { isForm } from './uploads.ts';
 
 type Prompts = Pick<PromptBook, 'open' | 'record' | 'list'>;
 
-/** Where errors are told before it is known which prompt is called. */
+/** Where errors are told before the prompt that is called has made a call of it. */
 const UNKNOWN: Door = { dialect: PROMPT_ERRORS, operation: 'generate', passThrough: chatPassThrough };
 
 /** Prompts as endpoints: the body is the input, the answer is the output. */
@@ -44,9 +45,14 @@ export function addPromptDoors(
   }: { gateway: Gateway; lifecycle: Lifecycle; prompts: Prompts; promptCache: PromptCache },
 ): void {
   const doors = new PromptDoors();
+  const called = new WeakMap<FastifyRequest, PromptVersion>();
+  const doorOf = (request: FastifyRequest): Door => {
+    const version = called.get(request);
+    return version ? { ...UNKNOWN, prompt: recordedName(version) } : UNKNOWN;
+  };
   app.register(async (routes) => {
     requireKey(routes, { gateway, lifecycle, readKey: readGuessedKey });
-    const config = { dialect: PROMPT_ERRORS, door: UNKNOWN };
+    const config = { dialect: PROMPT_ERRORS, door: doorOf };
     routes.get('/v1/prompts', { config }, async (request) => {
       const caller = authenticated(request.caller);
       const callable = prompts.list().filter(({ name }) => caller.mayPrompt(name));
@@ -57,7 +63,7 @@ export function addPromptDoors(
       return found.state === 'retired' ? describeRetired(found) : describeVersions(found.prompt);
     });
     addCallDoor(routes, '/v1/prompts/*', config, (request, reply) => {
-      takePrompt({ gateway, prompts, promptCache, doors }, request, reply).catch((thrown) =>
+      takePrompt({ gateway, prompts, promptCache, doors, called }, request, reply).catch((thrown) =>
         reply.send(thrown),
       );
     });
@@ -70,10 +76,12 @@ interface Served {
   prompts: Prompts;
   promptCache: PromptCache;
   doors: PromptDoors;
+  /** By request: those that are refused are recorded by it. */
+  called: WeakMap<FastifyRequest, PromptVersion>;
 }
 
 async function takePrompt(
-  { gateway, prompts, promptCache, doors }: Served,
+  { gateway, prompts, promptCache, doors, called }: Served,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
@@ -81,7 +89,8 @@ async function takePrompt(
   const snapshot = request.snapshot ?? gateway.snapshot;
   const reference = referenceIn(request);
   const subject = () => readSubject(caller, request.headers, {});
-  const prepared = await preparePrompt({ prompts, snapshot, caller, reference, subject }, (prompt) =>
+  const onFound = (version: PromptVersion) => called.set(request, version);
+  const prepared = await preparePrompt({ prompts, snapshot, caller, reference, subject, onFound }, (prompt) =>
     prepareVersion({ doors, promptCache }, snapshot, caller, request, prompt),
   );
   const call = beginCall(gateway, prepared.door, request, reply, prepared);

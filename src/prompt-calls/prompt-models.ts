@@ -86,7 +86,7 @@ export class PromptModels {
     if (found.state === 'retired') throw retiredPrompt(found);
     const { prompt } = found;
     const request = await makeChatRequest(prompt, { input, overrides: {}, stream: false }, fallback);
-    return { request, prompt: recordedName(prompt) };
+    return { request, prompt: recordedName(prompt.version) };
   }
 }
 

@@ -6,7 +6,7 @@ import type { Caller, Snapshot } from '../gateway/snapshot.ts';
 import { watchAnswers } from '../prompts/keepable.ts';
 import { PromptFileError } from '../prompts/problem.ts';
 import type { PromptBook, PublishedPrompt } from '../prompts/prompt-book.ts';
-import { PRODUCTION, readReference } from '../prompts/versions.ts';
+import { PRODUCTION, type PromptVersion, readReference } from '../prompts/versions.ts';
 import { leadOf } from '../rollouts/label-lead.ts';
 import type { Rollout, Subject } from '../rollouts/rollout-book.ts';
 import { openPrompt, retiredPrompt } from './open-prompt.ts';
@@ -20,6 +20,8 @@ export interface PromptReference {
   reference: string;
   /** As a rollout asks. */
   subject(): Subject;
+  /** Told the version that the reference leads to, whatever becomes of the call. */
+  onFound?(version: PromptVersion): void;
 }
 
 /** What one version makes of a call. */
@@ -48,6 +50,7 @@ export async function preparePrompt(
 ): Promise<SidedPrompt> {
   const { prompts, snapshot, caller, reference } = called;
   const found = await openPrompt(prompts, caller, reference);
+  called.onFound?.(found.state === 'retired' ? found.version : found.prompt.version);
   if (found.state === 'retired') throw retiredPrompt(found);
   const { prompt } = found;
   const { name, version = PRODUCTION } = readReference(reference);
