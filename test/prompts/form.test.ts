@@ -44,6 +44,8 @@ input:
 ---
 {{constructor}} {{#if toString}}and {{toString}}{{/if}}{{#each valueOf}}, {{this}}{{/each}}
 `,
+    'framed.prompt':
+      '---\nmodel: up/m\n---\n{{role "user"}}\n\nAbout {{about}}:\n{{media url=image}}\nIs it open?\n\n',
     'anything.prompt': '---\nmodel: up/m\n---\n{{json @root}}\n',
   },
   {
@@ -90,6 +92,16 @@ test('a file of a form is a data URL, and its fields are what their schema says'
   const [text, image] = partsAsked();
   assert.match(String(text?.['text']), /\{"a": 1\} 3 strictly/);
   assert.deepEqual(image, { type: 'image_url', image_url: { url: IMAGE_URL } });
+});
+
+test('lines of the file around a role are no words of its message, beside a medium either', async () => {
+  const fields: [string, string | File][] = [
+    ['image', IMAGE],
+    ['about', '  A shop  '],
+  ];
+  assert.equal((await send(fields, '/v1/prompts/framed')).status, 200);
+  const texts = partsAsked().map(({ text }) => text ?? 'image');
+  assert.deepEqual(texts, ['About   A shop  :\n', 'image', '\nIs it open?']);
 });
 
 test('files of one field are a list, of other types files', async () => {
