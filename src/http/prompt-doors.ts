@@ -139,6 +139,10 @@ function readInput(prompt: Prompt, { body, headers }: FastifyRequest): JsonObjec
   const text = Buffer.isBuffer(body) ? body.toString('utf8') : '';
   if (text === '') return {};
   const input = tryParseJson(text);
+  if (input === undefined)
+    throw invalidRequest(
+      'The body is no valid JSON: send the input of the prompt as a JSON object, or as a form (multipart/form-data).',
+    );
   if (!isObject(input)) throw invalidRequest('The body must be a JSON object: the input of the prompt.');
   return input;
 }

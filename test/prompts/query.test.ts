@@ -98,6 +98,21 @@ test('what is set is of the type that its parameter has', async () => {
   }
 });
 
+test('a body that is no JSON is told from one that is no object, and a form of fields alone from both', async () => {
+  const cases: [string, RegExp, string?][] = [
+    ['{"name":', /^The body is no valid JSON: /],
+    ['["Ada"]', /^The body must be a JSON object: the input of the prompt\.$/],
+    ['name=Ada', /^The body is no valid JSON: .*multipart\/form-data/, 'application/x-www-form-urlencoded'],
+  ];
+  for (const [body, wanted, type] of cases) {
+    const answer = await gateway.post('/v1/prompts/open', body, {
+      headers: { 'content-type': type ?? 'application/json' },
+    });
+    assert.equal(answer.status, 400);
+    assert.match(((await answer.json()) as { error: { message: string } }).error.message, wanted);
+  }
+});
+
 test('a key in the URL is a key, and nothing that is set', async () => {
   const answer = await fetch(`${gateway.url}/v1/prompts/open?key=${TEST_KEY}`, {
     ...{ method: 'POST', body: '{"name":"Ada"}', headers: { 'content-type': 'application/json' } },
