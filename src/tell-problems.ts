@@ -182,6 +182,24 @@ export function tellTransition(
   );
 }
 
+/** Tells of a rollout that stands still for want of calls: the users who are to have its candidate may be none, or hardly call. */
+export function tellShortOfCalls(
+  news: ControlNews,
+  { spec: { name: rollout, moves, plan } }: Rollout,
+  { progress, candidates }: StoredRollout,
+): void {
+  const step = progress.step + 1;
+  const weight = weightOf(plan, progress);
+  const calls = candidates - progress.callsBefore;
+  const hint = calls === 0 ? ' Perhaps no user or key that calls falls under this weight.' : '';
+  news.tell(
+    'warning',
+    'rollout_short_of_calls',
+    `The rollout '${rollout}' stays at ${weight} %: its candidate has had ${calls} of the ${plan.minCalls} calls that the step needs.${hint}`,
+    { rollout, ...moves, step, weight, candidateCalls: calls, minCalls: plan.minCalls },
+  );
+}
+
 /** What waits for a second person, and what that one said. */
 export function tellApproval(
   news: ControlNews,

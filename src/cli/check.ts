@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
+import { dayOf } from '../config/days.ts';
 import { chooseConfigFile, DEFAULT_FILE } from '../config/environment.ts';
 import type { KnownProvider } from '../config/known-provider.ts';
 import { loadConfig } from '../config/load.ts';
 import { ConfigError, formatProblem } from '../config/problem.ts';
 import type { Config } from '../config/resolve.ts';
-import { dayOf } from '../lifecycle/days.ts';
 import { listRetiring, type Retiring } from '../lifecycle/list-retiring.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
 

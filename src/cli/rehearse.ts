@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isObject, type JsonObject, tryParseJson } from '../conversation/json.ts';
-import { Evidence, type GateLimits, type Observation } from '../rollouts/gates.ts';
+import { Evidence } from '../rollouts/evidence.ts';
+import type { GateLimits } from '../rollouts/gates.ts';
+import type { Observation } from '../rollouts/observation.ts';
 import { reportGate } from '../rollouts/report.ts';
 import type { Scores } from '../usage/rollout-note.ts';
 import {

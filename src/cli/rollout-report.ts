@@ -22,8 +22,8 @@ const SIDES = ['stable', 'candidate'] as const;
 function describeNumbers(steps: readonly JsonObject[]): string {
   if (steps.length === 0) return '';
   const rows = steps.flatMap((step) =>
-    SIDES.map((side) => {
-      const { calls, latencyMs, firstTokenMs, costMicroUsd, outputTokens, feedback } = objectOf(step[side]);
+    sidesOf(step).map(([side, numbers]) => {
+      const { calls, latencyMs, firstTokenMs, costMicroUsd, outputTokens, feedback } = numbers;
       return [
         ...[`${step['step']} (${step['weight']} %)`, side, String(calls ?? 0)],
         ...[sayTimes(latencyMs), sayTimes(firstTokenMs), sayMean(costMicroUsd, 1e-6), sayMean(outputTokens)],
@@ -41,6 +41,14 @@ function describeNumbers(steps: readonly JsonObject[]): string {
     'feedback (95 %)',
   ];
   return formatTable([...columns('left', left), ...columns('right', right)], rows);
+}
+
+/** Those that are compared, and, where it has calls, what is on a side by rule. */
+function sidesOf(step: JsonObject): [name: string, numbers: JsonObject][] {
+  const byRule = objectOf(step['byRule']);
+  const compared = SIDES.map((side): [string, JsonObject] => [side, objectOf(step[side])]);
+  const others = SIDES.map((side): [string, JsonObject] => [`${side} by rule`, objectOf(byRule[side])]);
+  return [...compared, ...others.filter(([, { calls }]) => typeof calls === 'number' && calls > 0)];
 }
 
 /** Rates that are known of any call; where none of them happened, nothing is said of them. */

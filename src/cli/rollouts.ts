@@ -105,8 +105,9 @@ function titled(titles: readonly string[]): TableColumn[] {
 
 function describeReason(reason: JsonObject[string]): string {
   if (!isObject(reason)) return '-';
-  const { failure, by, approvedBy } = reason;
+  const { failure, by, approvedBy, isShortOfCalls } = reason;
   if (isObject(failure)) return `worse: ${failure['what']}`;
+  if (isShortOfCalls === true) return 'waits for calls';
   if (by === undefined) return '-';
   return approvedBy === undefined ? `by ${by}` : `by ${by}, approved by ${approvedBy}`;
 }

@@ -54,7 +54,8 @@ function checkMove({ path, value: rollout }: Selected, config: unknown): Finding
     const candidates = targets.map((target) => String(nameOf(target)));
     return [{ path: [...path, 'stable'], message, found: 'value', candidates }];
   }
-  if (!isObject(stable)) return [];
+  // What stands where both are is one or the other.
+  if (!isObject(stable) || isAt(own, candidate)) return [];
   const ofOwn = isObject(own) ? own : {};
   return Object.keys(stable).flatMap((field) => {
     if (field === 'target' || field === 'weight') return [];

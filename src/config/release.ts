@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { dayOf } from './days.ts';
 import type { TargetConfig } from './resolve.ts';
 import { targetSchema } from './sections/models.ts';
 
@@ -13,6 +15,8 @@ export type Release = {
   timeouts?: Fields;
   capabilities?: Fields;
   region?: string;
+  retires?: string;
+  successor?: string;
 };
 type Place = Pick<ParsedTarget, 'target' | 'account'>;
 
@@ -27,6 +31,8 @@ export function releaseOf({
   timeouts,
   capabilities,
   region,
+  retires,
+  successor,
 }: ParsedTarget): Release {
   const written = timeouts && mapValues(timeouts, (ms) => `${ms}ms`);
   return {
@@ -36,6 +42,8 @@ export function releaseOf({
     ...(written && { timeouts: written }),
     ...(capabilities && { capabilities: mapValues(capabilities, (value) => value) }),
     ...(region !== undefined && { region }),
+    ...(retires !== undefined && { retires: typeof retires === 'number' ? dayOf(retires) : retires }),
+    ...(successor !== undefined && { successor }),
   };
 }
 
@@ -65,11 +73,18 @@ export function bridgeReleases(
 ): { stable: ParsedTarget; candidate: ParsedTarget; isMoved: boolean } {
   const from = targets.find((target) => isPlaceOf(target, stable));
   const to = targets.find((target) => isPlaceOf(target, candidate));
+  const bridged = { ...(to ? withoutWeight(to) : goesOver(from, candidate)), ...withoutWeight(candidate) };
+  const isOnePlace = to !== undefined && from === to;
+  const isMoved = isOnePlace ? isRelease(to, bridged) : from === undefined && to !== undefined;
   return {
-    stable: { ...from, ...withoutWeight(stable) },
-    candidate: { ...(to ? withoutWeight(to) : goesOver(from, candidate)), ...withoutWeight(candidate) },
-    isMoved: from === undefined && to !== undefined,
+    stable: { ...(isMoved ? {} : from), ...withoutWeight(stable) },
+    candidate: bridged,
+    isMoved,
   };
+}
+
+function isRelease(target: ParsedTarget, other: ParsedTarget): boolean {
+  return isDeepStrictEqual(releaseOf(target), releaseOf(other));
 }
 
 function goesOver(from: ParsedTarget | undefined, { provider }: ParsedTarget): Partial<ParsedTarget> {
@@ -89,9 +104,13 @@ function withoutWeight({ weight: _, ...target }: ParsedTarget): ParsedTarget {
 /** A target as it was noted when it was a release in force: the configuration may not say all of it any more. */
 export function asNoted(target: TargetConfig, release: JsonObject | undefined): TargetConfig {
   if (!release) return target;
-  const { account, parameters, timeouts, capabilities, region }: ParsedTarget = targetSchema.parse(release);
+  const { account, parameters, timeouts, capabilities, region, ...noted }: ParsedTarget =
+    targetSchema.parse(release);
+  const { retires = target.retires, successor = target.successor } = noted;
   return {
     ...target,
+    ...(retires !== undefined && { retires }),
+    ...(successor !== undefined && { successor }),
     account,
     parameters,
     capabilities,

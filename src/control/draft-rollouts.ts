@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
+import { dayOf } from '../config/days.ts';
 import { isObject, type JsonObject } from '../conversation/json.ts';
-import { dayOf } from '../lifecycle/days.ts';
 import type { Move } from '../lifecycle/list-retiring.ts';
 import type { Change } from './change.ts';
 import type { ControlNews } from './control-news.ts';

@@ -1,3 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
+import { releaseOf } from '../config/release.ts';
+import { targetSchema } from '../config/sections/models.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import type { Change } from './change.ts';
 import type { ControlNews, NewsLog } from './control-news.ts';
@@ -102,18 +105,23 @@ function planEnd(layers: Layers, { model, end, stable, candidate, ownPlaces = []
   const entry = layers.find('models', model);
   if (!entry || !isObject(entry.value)) return [];
   const targets = targetsOf(layers, model);
-  const isMoved = !targets.some((target) => isPlaceOf(target, stable));
-  // One that was never promoted leaves the model as it is.
   const [from, to] = end === 'promoted' ? [stable, candidate] : [candidate, stable];
-  if (isMoved === (end === 'promoted')) return [];
-  const at = targets.findIndex((target) => isPlaceOf(target, from));
-  if (at === -1) return [];
+  const [at, other] = [from, to].map((release) => targets.findIndex((target) => isPlaceOf(target, release)));
+  const target = at === undefined ? undefined : targets[at];
+  if (at === undefined || target === undefined) return [];
+  // Releases of one place are told apart by all that they say.
+  if (at === other ? !isRelease(target, from) : end === 'rolled_back' && other !== -1) return [];
   const moved = targets.flatMap((target, index) => {
     if (index === at) return [replaced(target, to)];
     return isPlaceOf(target, to) ? [] : [target];
   });
   if (end === 'rolled_back') putBack(moved, ownPlaces, at);
   return [{ ...entry, before: entry.value, after: { ...entry.value, targets: moved } }];
+}
+
+function isRelease(target: JsonValue, release: JsonObject): boolean {
+  const read = (written: JsonValue) => releaseOf(targetSchema.parse(written));
+  return isDeepStrictEqual(read(target), read(release));
 }
 
 /** Those that somebody has put there meanwhile stay as they are. @param stable the number of the stable one */

@@ -346,7 +346,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     const behind = isForCandidate(call, planned) ? behindCandidate(this.#plan, planned) : [];
     if (call.rollout && behind.length > 0) {
       const release = call.rollout.moved?.rollout.origin?.stable.number;
-      call.rollout = { ...call.rollout, side: 'stable', release };
+      call.rollout = { ...call.rollout, side: 'stable', release, isByRule: true, isElsewhere: true };
       this.#itinerary.divert(behind);
     } else {
       call.disownsReasoning = true;

@@ -12,6 +12,7 @@ import type { FieldSpans } from '../dialects/request-fields.ts';
 import { SeenWords } from '../dialects/seen-words.ts';
 import type { Share } from '../overload/share.ts';
 import type { Refusal, Reservation } from '../quotas/reservation.ts';
+import type { Whose } from '../rollouts/observation.ts';
 import type { Hedging } from '../routing/hedging.ts';
 import type { Target } from '../routing/target.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
@@ -74,6 +75,8 @@ export class Call implements Waiting {
   keepsAnswer = false;
   /** The one account of the one provider that keeps what the call goes on from. */
   pinned: PinnedAccount | undefined;
+  /** `provider/model-version`: what answered the turn that it goes on from, where that is known. */
+  began: string | undefined;
   /** Files that it may name where only their provider reads their ids: in texts, and in addresses of its own. */
   checkedFiles: Set<string> | undefined;
   /** The account that can compare it with the earlier request that it names, where that was its tenant's. */
@@ -235,8 +238,12 @@ export class Call implements Waiting {
 }
 
 /** The side of a rollout that a call is on. */
-export interface CallSide extends Pick<RolloutNote, 'name' | 'side'> {
+export interface CallSide extends Pick<RolloutNote, 'name'>, Whose {
   readonly isWatched: boolean;
+  /** What its record says of it, once there is one. */
+  note?: RolloutNote;
+  /** Another target than the stable was to be asked first. */
+  isElsewhere?: boolean;
   /** The number of the release that its side is. */
   release?: number | undefined;
   /** Absent of a judge's call, which is of no side. */
@@ -255,8 +262,6 @@ export interface CallSide extends Pick<RolloutNote, 'name' | 'side'> {
 export interface PinnedAccount {
   provider: string;
   account: string;
-  /** What answered there, where that is known. */
-  target?: string | undefined;
   /** What keeps a call there, where it is named, and the code of the error where its model does not lead there. */
   what: string;
   param: string;

@@ -3,6 +3,7 @@ import { AnswerTap } from '../captures/capture.ts';
 import type { GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import type { Side } from '../rollouts/comparisons.ts';
+import type { Whose } from '../rollouts/observation.ts';
 import type { Rollout, Subject } from '../rollouts/rollout-book.ts';
 import type { Route, Target } from '../routing/target.ts';
 import type { AttemptRecord } from '../usage/record.ts';
@@ -53,13 +54,15 @@ export function chooseSide(call: Call, own: Route, moved: ModelRollout): Route {
   if (!hasPlaceFor(call.caller, candidate)) return route;
   // As long as there are copies alone, only calls are compared that are copied.
   const isWatched = rollout.isWatched && (!rollout.isBeforeSteps || isCopyable(call, request));
-  const begun = isWatched ? sideOfThread(call, route, ofCandidate) : undefined;
-  const side = begun ?? rollout.sideOf(readSubject(call.caller, call.response.req.headers, request));
+  const begun = isWatched && !rollout.isBeforeSteps ? sideOfThread(call, route, ofCandidate) : undefined;
+  const drawn = rollout.assign(readSubject(call.caller, call.response.req.headers, request));
+  const whose: Whose = begun === undefined ? drawn : { side: begun, user: drawn.user, isByRule: true };
+  const { side } = whose;
   // A call is evidence of one rollout: that of its prompt, which needs a model on either side.
   if (call.rollout?.ofPrompt) return side === 'candidate' ? ofCandidate : route;
   if (isWatched) call.tap ??= new AnswerTap();
   const release = rollout.origin?.[side].number;
-  call.rollout = { name: rollout.spec.name, side, release, isWatched, candidate, stable, moved };
+  call.rollout = { ...whose, name: rollout.spec.name, release, isWatched, candidate, stable, moved };
   return side === 'candidate' ? ofCandidate : route;
 }
 
@@ -82,8 +85,7 @@ function findKeeper(
 }
 
 /** Where a thread began that both sides can go on with: it does not flip. */
-function sideOfThread({ pinned }: Call, route: Route, { targets: [candidate] }: Route): Side | undefined {
-  const began = pinned?.target;
+function sideOfThread({ began }: Call, route: Route, { targets: [candidate] }: Route): Side | undefined {
   if (began === undefined) return undefined;
   if (began === candidate?.name) return 'candidate';
   return route.targets.some(({ name }) => name === began) ? 'stable' : undefined;
@@ -156,48 +158,72 @@ export function isAttemptAt(
   return target === place.name && account === (place.account ?? account);
 }
 
-/** Those of a client's call that its side made. */
-function ownAttempts(
-  attempts: readonly AttemptRecord[],
-  { side, candidate, stable }: Required<Pick<CallSide, 'side' | 'candidate' | 'stable'>>,
-): readonly AttemptRecord[] {
-  if (!isSameTarget(candidate, stable))
-    return attempts.filter((attempt) => isAttemptAt(attempt, candidate) === (side === 'candidate'));
-  // Releases of one target: the candidate is asked first.
-  return attempts.slice(0, side === 'candidate' ? 1 : undefined);
+/** What a call was planned to be tried at first: of a model that shares its calls out among targets it is not always the stable. */
+export function notePlanned(call: Call, first: Target | undefined): void {
+  const { rollout } = call;
+  if (rollout?.stable && rollout.side === 'stable')
+    rollout.isElsewhere = !first || !isSameTarget(first, rollout.stable);
 }
 
-/** What the call tells of its rollout; nothing where its side was not asked, or its client left before the end. */
+/** What the call tells of its rollout; nothing where that has ended, or it is on no side. */
 export function noteRollout(call: Call, outcome: string): RolloutNote | undefined {
   const { rollout } = call;
-  const flags = rollout?.isWatched && outcome !== 'cancelled' ? flagsOf(call, rollout, outcome) : undefined;
+  const flags = rollout?.isWatched ? flagsOf(call, rollout, outcome) : undefined;
   if (!rollout || !flags) return undefined;
-  const { name, side, release } = rollout;
-  return { name, side, flags, ...(release !== undefined && { release }) };
+  const { name, side, release, user, isByRule } = rollout;
+  return {
+    ...{ name, side, flags: isByRule ? ['by_rule', ...flags] : flags },
+    ...(release !== undefined && { release }),
+    ...(user !== undefined && { user }),
+  };
 }
 
-function flagsOf(
-  call: Call,
-  { side, candidate, stable, moved, ofPrompt, readScores }: CallSide,
-  outcome: string,
-): RolloutFlag[] | undefined {
+function flagsOf(call: Call, rollout: CallSide, outcome: string): RolloutFlag[] | undefined {
+  const { candidate, stable, moved, ofPrompt, readScores } = rollout;
   if (ofPrompt) return flagsOfPrompt(call, ofPrompt, outcome);
   if (readScores) return outcome === 'ok' ? ['judged'] : ['failed', 'judged'];
   if (!candidate || !stable) return undefined;
-  const { attempts } = call;
-  const isCopy = !moved;
-  const own = isCopy ? attempts : ownAttempts(attempts, { side, candidate, stable });
-  // Of two beside each other the later one may be the one that lost.
-  const last = own.findLast(({ outcome }) => outcome === 'ok') ?? own.at(-1);
-  // A copy asks nobody in the candidate's place, and one that could not be sent there is answered by nobody.
-  if (isCopy && !last) return ['copied', 'failed'];
-  if (attempts.length === 0) return undefined;
-  // Others were asked in the candidate's place: it is passed over for having failed, or for a limit.
-  if (!last) return side === 'candidate' ? ['failed'] : undefined;
-  if (last.outcome === 'cancelled') return undefined;
-  if (last.outcome === 'lost') return ['overtaken'];
-  const flags: RolloutFlag[] = isCopy ? ['copied'] : [];
-  if (last.outcome !== 'ok') flags.push('failed');
-  if (last.outcome === 'upstream_timeout') flags.push('timed_out');
-  return flags;
+  return moved ? flagsOfCall(call, rollout, outcome) : ['copied', ...flagsOfCopy(call, outcome)];
+}
+
+/** A copy asks nobody in the candidate's place, and one that could not be sent there is answered by nobody. */
+function flagsOfCopy({ attempts: [first] }: Pick<Call, 'attempts'>, outcome: string): RolloutFlag[] {
+  if (outcome === 'cancelled') return ['unsaid'];
+  return first ? flagsOfAttempt(first) : ['failed'];
+}
+
+/**
+ * Both sides are held to what came of asking them once, and first: a side that is asked again, or after others, would have it easier. A
+ * call that nobody could answer who was asked after it says nothing of who was asked first, nor does one that is refused as it is.
+ */
+function flagsOfCall(
+  { attempts }: Pick<Call, 'attempts'>,
+  { side, candidate, stable, isElsewhere }: CallSide,
+  outcome: string,
+): RolloutFlag[] {
+  const [first] = attempts;
+  const place = side === 'candidate' ? candidate : stable;
+  if (isElsewhere || !first || !place) return ['unsaid'];
+  const isAsked = isAttemptAt(first, place);
+  if (outcome === 'cancelled') return [isAsked ? 'left' : 'unsaid'];
+  // It was passed over for having failed, or for a limit, and another was asked.
+  if (!isAsked) return [outcome === 'ok' ? 'failed' : 'unsaid'];
+  const areOthersAsked = attempts.length > 1;
+  const isNobodys = outcome !== 'ok' && (areOthersAsked || first.outcome === 'upstream_rejected');
+  return isNobodys ? ['unsaid'] : flagsOfAttempt(first);
+}
+
+function flagsOfAttempt({ outcome }: AttemptRecord): RolloutFlag[] {
+  switch (outcome) {
+    case 'ok':
+      return [];
+    case 'lost':
+      return ['overtaken'];
+    case 'cancelled':
+      return ['unsaid'];
+    case 'upstream_timeout':
+      return ['failed', 'timed_out'];
+    default:
+      return ['failed'];
+  }
 }

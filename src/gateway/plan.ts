@@ -14,7 +14,7 @@ import { takenOutputAt } from './bound-call.ts';
 import type { Call, PinnedAccount } from './call.ts';
 import { ableTargets, inputEstimate } from './call-needs.ts';
 import { putUnwellLast } from './choose-address.ts';
-import { chooseSide } from './choose-side.ts';
+import { chooseSide, notePlanned } from './choose-side.ts';
 import { mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, planAccount } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
@@ -72,7 +72,9 @@ export function planAttempts(gateway: Gateway, call: Call): PlannedAttempt[] {
   call.unsaidOutput = route.unsaidOutput;
   const plan: PlannedAttempt[] = [];
   let rejecting: Upstream | undefined;
-  for (const target of targetsInOrder(gateway, call, route)) {
+  const order = targetsInOrder(gateway, call, route);
+  if (call.rollout) notePlanned(call, order[0]);
+  for (const target of order) {
     const ofTarget = addPlaces(gateway, call, plan, target);
     rejecting ??= ofTarget;
   }

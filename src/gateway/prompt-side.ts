@@ -54,17 +54,22 @@ export function mayStandIn({ rollout, committed }: Call, thrown: unknown): boole
   return thrown.code === REGION_NOT_ALLOWED || !OF_CALLERS.has(thrown.kind);
 }
 
-/** What a call tells of the rollout of its prompt; nothing where no model was asked. */
+/** What a call tells of the rollout of its prompt. */
 export function flagsOfPrompt(
   { attempts }: Pick<Call, 'attempts'>,
   { isCopy, givenUpAfter }: PromptSide,
   outcome: string,
-): RolloutFlag[] | undefined {
+): RolloutFlag[] {
   const copied: RolloutFlag[] = isCopy ? ['copied'] : [];
-  if (attempts.length === 0) return isCopy ? ['copied', 'failed'] : undefined;
-  const hasFailed = givenUpAfter !== undefined || outcome !== 'ok';
-  if (!hasFailed) return copied;
-  return [...copied, 'failed', ...flagsOf(attempts.slice(0, givenUpAfter).at(-1))];
+  const isGivenUp = givenUpAfter !== undefined;
+  if (outcome === 'ok' && !isGivenUp) return copied;
+  const last = attempts.slice(0, givenUpAfter).at(-1);
+  if (isCopy) return outcome === 'cancelled' ? ['copied', 'unsaid'] : ['copied', 'failed', ...flagsOf(last)];
+  if (attempts.length === 0) return ['unsaid'];
+  if (outcome === 'cancelled') return ['left'];
+  // What the stable version could not have answered either, or is refused as it is, is no version's fault.
+  const isNobodys = outcome !== 'ok' && (isGivenUp || last?.outcome === 'upstream_rejected');
+  return isNobodys ? ['unsaid'] : ['failed', ...flagsOf(last)];
 }
 
 function flagsOf(last: AttemptRecord | undefined): RolloutFlag[] {

@@ -4,7 +4,7 @@ import type { JsonObject } from '../conversation/json.ts';
 import { RANKS } from '../overload/bounds.ts';
 import { Holder } from '../overload/share.ts';
 import type { Side } from '../rollouts/comparisons.ts';
-import type { Observation } from '../rollouts/gates.ts';
+import type { Observation } from '../rollouts/observation.ts';
 import { observe } from '../rollouts/observe.ts';
 import type { Rollout } from '../rollouts/rollout-book.ts';
 import type { Target } from '../routing/target.ts';
@@ -105,6 +105,7 @@ export class Rehearsal {
       this.#call(again, 'candidate', [candidate], moved, route.retries),
     ]);
     if (ofCandidate.isUntold) return { skipped: 'the candidate cannot be told it' };
+    if (!ofStable.result) return { skipped: 'the stable does not answer it' };
     const scores = await this.#judge(moved.rollout, again, ofStable, ofCandidate);
     return { stable: ofStable.result ?? null, candidate: ofCandidate.result ?? null, scores: scores ?? null };
   }

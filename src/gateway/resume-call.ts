@@ -36,6 +36,7 @@ export async function resumeCall(gateway: Gateway, call: Call): Promise<void> {
   if (typeof id !== 'string') throw invalidRequest(`'${PREVIOUS}' must be a string.`, PREVIOUS);
   const earlier = await gateway.responses.find(ownerOf(call), id);
   if (!earlier) throw notFound(id);
+  call.began = earlier.target;
   if (earlier.where === 'here') {
     goOnFrom(call, earlier);
     return;
@@ -44,7 +45,6 @@ export async function resumeCall(gateway: Gateway, call: Call): Promise<void> {
   call.pinned = {
     provider,
     account: earlier.account,
-    target: earlier.target,
     what: 'The previous response',
     param: PREVIOUS,
     code: 'previous_response_elsewhere',

@@ -108,7 +108,7 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
     attempts: call.attempts,
   };
   const rollout = noteRollout(call, outcome);
-  if (rollout) record.rollout = rollout;
+  if (rollout && call.rollout) record.rollout = call.rollout.note = rollout;
   if (call.door.prompt !== undefined) record.prompt = call.door.prompt;
   if (call.saved) record.saved = call.saved;
   const hasEarlier = isPricedByAttempt(record);

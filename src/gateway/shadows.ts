@@ -47,6 +47,8 @@ export class Shadows {
     const rollout = side.moved?.rollout ?? side.ofPrompt?.rollout;
     // One that nobody was asked to answer says nothing of the stable either.
     if (call.attempts.length === 0 || !rollout?.isShadowed) return;
+    // What says nothing of the stable is not compared.
+    if (side.note?.flags.includes('unsaid')) return;
     const { name, shadow } = rollout.spec;
     if (!shadow || this.#options.random() >= shadow.share) return;
     if ((this.#running.get(name) ?? 0) >= shadow.maxConcurrentCalls) return;
@@ -97,6 +99,7 @@ export class Shadows {
       ...request,
       rollout: {
         ...{ ...side, name, side: 'candidate', release: rollout.origin?.candidate.number },
+        ...{ user: call.rollout?.user, isByRule: call.rollout?.isByRule ?? false },
         // It may have ended when the copy does.
         get isWatched() {
           return rollout.isWatched;

@@ -1,3 +1,4 @@
+import { dayOf } from '../config/days.ts';
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { InvalidOutput } from '../conversation/invalid-output.ts';
 import { isObject, tryParseJson } from '../conversation/json.ts';
@@ -5,7 +6,6 @@ import { type AccountMeaning, accountMeaning } from '../dialects/account-failure
 import type { ResponseHeaders, UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import { LARGER_THAN_LIMIT, saysLargerThanLimit } from '../dialects/larger-than-limit.ts';
 import { kindOfStatus, ReportedError } from '../dialects/reported-error.ts';
-import { dayOf } from '../lifecycle/days.ts';
 import type { Target } from '../routing/target.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
 import { describeReason } from '../upstream/sign-in/create-signer.ts';

@@ -1,4 +1,4 @@
-import { DAY_MS, dayOf } from './days.ts';
+import { DAY_MS, dayOf } from '../config/days.ts';
 import type { Retiring } from './list-retiring.ts';
 import type { Notice } from './notices.ts';
 

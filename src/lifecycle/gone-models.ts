@@ -1,4 +1,4 @@
-import { dayOf } from './days.ts';
+import { dayOf } from '../config/days.ts';
 import type { Notices } from './notices.ts';
 import type { UpstreamRetirement } from './published-retirements.ts';
 

@@ -1,8 +1,8 @@
+import { dayOf } from '../config/days.ts';
 import { PROMPT_PREFIX } from '../config/prompt-prefix.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { adviseAccess } from '../gateway/advise-access.ts';
 import type { Caller } from '../gateway/snapshot.ts';
-import { dayOf } from '../lifecycle/days.ts';
 import { PromptFileError } from '../prompts/problem.ts';
 import type { Found, PromptBook } from '../prompts/prompt-book.ts';
 import { PRODUCTION, type PromptRecord, readReference, stateOf } from '../prompts/versions.ts';

@@ -7,7 +7,9 @@ import { watchAnswers } from '../prompts/keepable.ts';
 import { PromptFileError } from '../prompts/problem.ts';
 import type { PromptBook, PublishedPrompt } from '../prompts/prompt-book.ts';
 import { PRODUCTION, type PromptVersion, readReference } from '../prompts/versions.ts';
+import type { Side } from '../rollouts/comparisons.ts';
 import { leadOf } from '../rollouts/label-lead.ts';
+import type { Whose } from '../rollouts/observation.ts';
 import type { Rollout, Subject } from '../rollouts/rollout-book.ts';
 import { openPrompt, retiredPrompt } from './open-prompt.ts';
 
@@ -73,9 +75,10 @@ export async function preparePrompt(
   const other = candidate === undefined ? undefined : await openVersion(prompts, name, candidate);
   // What cannot be served, because it has ended since or this gateway cannot make a prompt of it, is on no side.
   if (!other) return prepare(prompt);
-  return rollout.sideOf(called.subject()) === 'stable'
-    ? prepareStable(rollout, prompt, other, prepare)
-    : prepareCandidate(rollout, prompt, other, prepare);
+  const whose = rollout.assign(called.subject());
+  return whose.side === 'stable'
+    ? prepareStable(rollout, whose, { stable: prompt, candidate: other }, prepare)
+    : prepareCandidate(rollout, whose, { stable: prompt, candidate: other }, prepare);
 }
 
 async function openVersion(
@@ -96,8 +99,8 @@ type Prepare = (prompt: PublishedPrompt) => Promise<PreparedPrompt>;
 
 async function prepareStable(
   rollout: Rollout,
-  stable: PublishedPrompt,
-  candidate: PublishedPrompt,
+  whose: Whose,
+  { stable, candidate }: Record<Side, PublishedPrompt>,
   prepare: Prepare,
 ): Promise<SidedPrompt> {
   const ofPrompt: PromptSide = {
@@ -108,18 +111,18 @@ async function prepareStable(
       return { ...watched(request, side), model: String(request.chatRequest['model']), side, refusal };
     },
   };
-  return onSide(await prepare(stable), 'stable', ofPrompt);
+  return onSide(await prepare(stable), whose, ofPrompt);
 }
 
 async function prepareCandidate(
   rollout: Rollout,
-  stable: PublishedPrompt,
-  candidate: PublishedPrompt,
+  whose: Whose,
+  { stable, candidate }: Record<Side, PublishedPrompt>,
   prepare: Prepare,
 ): Promise<SidedPrompt> {
   const { request, refusal } = await tryPrepare(candidate, stable, prepare);
-  if (refusal) return onSide(request, 'candidate', { rollout, givenUpAfter: 0 });
-  return onSide(request, 'candidate', { rollout, stable: () => prepare(stable) });
+  if (refusal) return onSide(request, whose, { rollout, givenUpAfter: 0 });
+  return onSide(request, whose, { rollout, stable: () => prepare(stable) });
 }
 
 /** `request`: the stable's where the candidate refuses, as `refusal` says; what both refuse is the caller's to mend. */
@@ -137,12 +140,13 @@ async function tryPrepare(
   }
 }
 
-function onSide(prepared: PreparedPrompt, side: CallSide['side'], ofPrompt: PromptSide): SidedPrompt {
+function onSide(prepared: PreparedPrompt, whose: Whose, ofPrompt: PromptSide): SidedPrompt {
   const { rollout } = ofPrompt;
   return {
     ...watched(prepared, ofPrompt),
     rollout: {
-      ...{ name: rollout.spec.name, side, release: rollout.origin?.[side].number, ofPrompt },
+      ...whose,
+      ...{ name: rollout.spec.name, release: rollout.origin?.[whose.side].number, ofPrompt },
       // It may have ended when the call does.
       get isWatched() {
         return rollout.isWatched;

@@ -16,13 +16,20 @@ export function stickyKey({ tenant, key, user, session }: Sticky): string {
 }
 
 /**
- * Where a sticky key stands among all, from 0 to 100, without 100: it has the candidate where that is below the weight, so that a weight
- * that grows moves keys towards the candidate alone. It is the same in every process.
+ * What a sticky key is known by in a rollout, below 2³²: it is the same in every process.
  *
  * @param rollout its name: another rollout begins with other users
  */
-export function percentileOf(rollout: string, key: string): number {
-  return (hash(`${rollout}\0${key}`) / 2 ** 32) * 100;
+export function hashOf(rollout: string, key: string): number {
+  return hash(`${rollout}\0${key}`);
+}
+
+/**
+ * Where that stands among all, from 0 to 100, without 100: it has the candidate where that is below the weight, so that a weight that grows
+ * moves keys towards the candidate alone.
+ */
+export function percentileOf(hash: number): number {
+  return (hash / 2 ** 32) * 100;
 }
 
 /** FNV-1a over UTF-16, then the finish of MurmurHash3, which spreads what keys that are nearly alike differ in. */

@@ -1,3 +1,4 @@
+import { BetweenUsers, type BetweenUsersState } from './between-users.ts';
 import { Wealth, type WealthState } from './wealth.ts';
 
 /** Who answers a call while a rollout is under way. */
@@ -24,6 +25,8 @@ export interface ComparisonState {
   open: Tallies;
   all: Tallies;
   wealth: WealthState;
+  /** Absent in what an earlier version stored. */
+  users?: BetweenUsersState;
 }
 
 function noTallies(): Tallies {
@@ -37,16 +40,21 @@ function noTallies(): Tallies {
 abstract class Comparison {
   protected readonly wealth: Wealth;
   protected readonly all: Tallies;
+  readonly #users: BetweenUsers;
   #open: Tallies;
 
   constructor(sizes: number, state: ComparisonState | undefined) {
     this.wealth = new Wealth(sizes, state?.wealth);
     this.all = structuredClone(state?.all ?? noTallies());
     this.#open = structuredClone(state?.open ?? noTallies());
+    this.#users = new BetweenUsers(state?.users);
   }
 
   get state(): ComparisonState {
-    return structuredClone({ open: this.#open, all: this.all, wealth: this.wealth.state });
+    return {
+      ...structuredClone({ open: this.#open, all: this.all }),
+      ...{ wealth: this.wealth.state, users: this.#users.state },
+    };
   }
 
   /** The natural logarithm of the evidence that the candidate is worse. */
@@ -54,12 +62,19 @@ abstract class Comparison {
     return this.wealth.log;
   }
 
+  /** How likely it is that the candidate is worse by who its users are, at the most. */
+  get chanceByUsers(): number {
+    return this.#users.chance;
+  }
+
   /** Calls of each side, and what they came to together. */
   get totals(): Readonly<Tallies> {
     return this.all;
   }
 
-  protected tally(side: Side, value: number): void {
+  /** @param badness the value where more is worse, its negative where less is */
+  protected tally(side: Side, value: number, user: number | undefined, badness = value): void {
+    this.#users.add(side, user, badness);
     const open = this.#open;
     open[side].calls += 1;
     open[side].sum += value;
@@ -90,8 +105,8 @@ export class ShareComparison extends Comparison {
     this.#expected = expected;
   }
 
-  observe(side: Side, happened: boolean): void {
-    this.tally(side, happened ? 1 : 0);
+  observe(side: Side, happened: boolean, user?: number): void {
+    this.tally(side, happened ? 1 : 0, user);
   }
 
   protected override bet(block: Tallies): void {
@@ -147,14 +162,19 @@ export class QuantileComparison extends Comparison {
     return { ...super.state, recent: [...this.#recent], coming: [...this.#coming], ...bound };
   }
 
-  observe(side: Side, value: number): void {
+  observe(side: Side, value: number, user?: number): void {
     if (side === 'stable') this.#note(value);
-    if (this.#bound === undefined) {
-      if (this.#coming.length >= LEARNED_CALLS) this.#setBound();
-      return;
-    }
-    const bound = side === 'stable' ? this.#bound : this.#ratio * this.#bound;
-    this.tally(side, value > bound ? 1 : 0);
+    if (this.#bound !== undefined) this.tally(side, value > this.#boundOf(side, this.#bound) ? 1 : 0, user);
+    else if (this.#coming.length >= LEARNED_CALLS) this.#setBound();
+  }
+
+  /** A call that would have taken longer than so long: of one that was given up too soon for that to say something nothing is known. */
+  observeAtLeast(side: Side, value: number, user?: number): void {
+    if (this.#bound !== undefined && value > this.#boundOf(side, this.#bound)) this.tally(side, 1, user);
+  }
+
+  #boundOf(side: Side, bound: number): number {
+    return side === 'stable' ? bound : this.#ratio * bound;
   }
 
   protected override bet(block: Tallies): void {
@@ -208,10 +228,10 @@ export class MeanComparison extends Comparison {
     this.#ratio = ratio;
   }
 
-  observe(side: Side, amount: number): void {
+  observe(side: Side, amount: number, user?: number): void {
     const scaled = side === 'candidate' ? amount / this.#ratio : amount;
     // What the mean is, is learned from the first calls: they are counted, no bet is made on them.
-    this.tally(side, this.#isKnown ? Math.min(scaled, this.#most) : scaled);
+    this.tally(side, this.#isKnown ? Math.min(scaled, this.#most) : scaled, user);
   }
 
   get #isKnown(): boolean {
@@ -238,8 +258,8 @@ export class ScoreComparison extends Comparison {
     super(STAKES.length, state);
   }
 
-  observe(side: Side, score: number): void {
-    this.tally(side, score);
+  observe(side: Side, score: number, user?: number): void {
+    this.tally(side, score, user, -score);
   }
 
   protected override bet({ stable, candidate }: Tallies): void {

@@ -3,9 +3,9 @@ import type { CallRow } from '../store/schema.ts';
 import { isAnsweredByAnother, readRolloutNote } from '../usage/rollout-note.ts';
 import { type Action, act, type Outcome, RolloutRefusal } from './act.ts';
 import { type ApprovalRequest, needsApproval, requestOn } from './approval.ts';
-import { Evidence, type Failure } from './gates.ts';
-import { observe, readJudged } from './observe.ts';
-import { advance, isOver, isThrough, isWatched, type Progress } from './progress.ts';
+import { Evidence, type Failure } from './evidence.ts';
+import { observe, readJudged, whoseOf } from './observe.ts';
+import { advance, isOver, isShortOfCalls, isThrough, isWatched, type Progress } from './progress.ts';
 import type { Origin, OwnPlace } from './release.ts';
 import { makeReport, type RolloutReport } from './report.ts';
 import type { Rollout, RolloutBook, RolloutSpec } from './rollout-book.ts';
@@ -51,6 +51,8 @@ export interface ControllerOptions {
   onEnd(rollout: Rollout, stored: StoredRollout, isNews: boolean): void;
   /** The same, of what waits for a second person. */
   onApproval(rollout: Rollout, news: ApprovalNews): void;
+  /** The same, of one whose step lacks nothing but calls of the candidate, and has for long. */
+  onShortOfCalls(rollout: Rollout, stored: StoredRollout): void;
   /** The store does not answer; told once, until it does again. */
   onFailure(error: unknown): void;
   /** Unix milliseconds. */
@@ -254,6 +256,8 @@ export class RolloutController {
     const { changed, evidence } = made;
     this.#take(changed);
     this.#tell(rollout, stored.progress, changed, evidence);
+    if (changed.reason?.isShortOfCalls && !stored.reason?.isShortOfCalls)
+      this.#options.onShortOfCalls(rollout, changed);
     if (changed.approval && changed.approval.at !== stored.approval?.at)
       this.#options.onApproval(rollout, { what: 'requested', request: changed.approval });
   }
@@ -272,7 +276,10 @@ export class RolloutController {
       return { progress: before, approval: request, reason };
     }
     const progress = advance(plan, before, { nowMs, calls, failure });
-    if (progress === before) return { progress, approval, reason };
+    if (progress === before) {
+      const isNews = !reason?.isShortOfCalls && isShortOfCalls(plan, progress, { nowMs, calls });
+      return { progress, approval, reason: isNews ? { ...reason, isShortOfCalls: true } : reason };
+    }
     return { progress, approval: isOver(progress) ? undefined : approval, reason: failure && { failure } };
   }
 
@@ -308,10 +315,12 @@ function describeKnown({ spec }: Rollout, known: StoredEvidence | undefined): Ro
 }
 
 function isChange(
-  before: Pick<Standing, 'progress' | 'approval'>,
-  after: Pick<Standing, 'progress' | 'approval'>,
+  before: Pick<Standing, 'progress' | 'approval' | 'reason'>,
+  after: Pick<Standing, 'progress' | 'approval' | 'reason'>,
 ): boolean {
-  return before.progress !== after.progress || before.approval !== after.approval;
+  return (
+    before.progress !== after.progress || before.approval !== after.approval || before.reason !== after.reason
+  );
 }
 
 /** What is known with these calls and scores, too, and the gate that the candidate fails by it. */
@@ -334,14 +343,15 @@ function learn(
     const observation = observe(row);
     if (!observation) continue;
     evidence.observe(observation);
-    steps.observe(observation.side, observation, row.started_at);
+    steps.observe(observation, observation, row.started_at);
   }
   for (const { started_at: startedAt, rollout, score } of scores) {
     const note = rollout === null ? undefined : readRolloutNote(rollout);
     // What another answered in its side's place says nothing of that.
     if (startedAt < from || !note || isAnsweredByAnother(note)) continue;
-    evidence.observeScore(note.side, score);
-    steps.observe(note.side, { score }, startedAt);
+    const whose = whoseOf(note);
+    evidence.observeScore(whose, score);
+    steps.observe(whose, { score }, startedAt);
   }
   return { evidence: { ...evidence.state, steps: steps.state }, failure: evidence.failure };
 }

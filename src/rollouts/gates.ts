@@ -8,36 +8,9 @@ import {
   ScoreComparison,
   ScoreLimitTest,
   ShareComparison,
-  type Side,
   type Tally,
 } from './comparisons.ts';
-
-/** What is told of a call as yes or no. */
-export const FLAGS = [
-  /** Its side did not answer it, whoever did in the end. */
-  'failed',
-  'timedOut',
-  'refused',
-  'cutOff',
-  'filtered',
-  /** What was to be JSON is not what the call's schema wants. */
-  'invalidOutput',
-  /** A tool was called with what its schema does not want, or none that the call has. */
-  'invalidToolCall',
-] as const;
-export type Flag = (typeof FLAGS)[number];
-
-export type Amount = 'latencyMs' | 'firstTokenMs' | 'costMicroUsd' | 'outputTokens';
-
-/** What a call has not is left out: it counts for no gate that is about it. */
-export type Values = Partial<Record<Flag, boolean> & Record<Amount, number> & { score: number }>;
-
-/** What one call came to, on the side that it was for. */
-export interface Observation extends Values {
-  side: Side;
-  failed: boolean;
-  timedOut: boolean;
-}
+import type { Amount, AtLeast, Flag, Values, Whose } from './observation.ts';
 
 /** As the config says them. */
 export interface GateLimits {
@@ -70,59 +43,35 @@ export interface JudgeLimits {
   minScore?: number | undefined;
 }
 
-/** How often a rollout whose candidate is as good as the stable is rolled back by mistake, over all gates and its whole life. */
-const MISTAKES = 0.009;
-
 /** Where nothing is said, times and costs that are a tenth more are let pass. */
 const TOLERATED = 1.1;
 
 /** How often what is compared happens to a stable, as long as that is not known. */
 const RARE = 0.02;
 
-/** What failed, and how sure that is. */
-export interface Failure {
-  gate: keyof GateLimits | 'compared';
-  /** What it is about: `errors`, `p95 latency`, … */
-  what: string;
-  /** The probability of as much evidence against a good candidate is below this. */
-  mistake: number;
-}
-
 /** What a gate counts: in how many calls something happens, how many take longer than the stable's quantile, or what they come to, or how they are scored. */
 export type Measure = 'share' | 'quantile' | 'mean' | 'score';
 
-/**
- * How a gate stands: the candidate fails it; it would, and has not had `minCalls` yet; a side has no calls that it is about; or nothing shows that the
- * candidate does not keep to it.
- */
-export type Verdict = 'failed' | 'too_few_calls' | 'no_calls' | 'kept';
-
-/** What both sides came to at a gate, as it counts: shares of calls, or of times above the stable's, or means. */
-export interface GateReading {
-  gate: Failure['gate'];
+export interface Gate {
+  /** Which limit of the configuration it is, or that it compares alone. */
+  gate: keyof GateLimits | 'compared';
+  /** What it is about: `errors`, `p95 latency`, … */
   what: string;
   measure: Measure;
   /** The share that is let pass, or the ratio; absent where the gate compares alone. */
   limit: number | undefined;
-  /** The natural logarithm of the evidence. */
-  log: number;
-  /** What a failure would say: 1 where there is no evidence. */
-  mistake: number;
-  verdict: Verdict;
-  stable?: Tally;
-  /** Of a mean with a ratio the sum is divided by that. */
-  candidate: Tally;
-}
-
-interface Gate extends Pick<GateReading, 'gate' | 'what' | 'measure' | 'limit'> {
-  observe(side: Side, values: Values): void;
+  observe(whose: Whose, values: Values): void;
   test: Test;
+  /** It is about calls that one side failed and another target answered: whose they were explains nothing. */
+  isPaired?: boolean;
 }
 
 /** What a gate decides by. */
-interface Test {
+export interface Test {
   readonly log: number;
-  readonly totals: Pick<GateReading, 'stable' | 'candidate'>;
+  /** How likely it is by who the users are; absent where that has nothing to do with it. */
+  readonly chanceByUsers?: number;
+  readonly totals: { stable?: Readonly<Tally>; candidate: Readonly<Tally> };
   readonly state: GateState;
 }
 
@@ -130,17 +79,9 @@ type GateState = ComparisonState | QuantileState | LimitTest['state'];
 
 export type EvidenceState = Readonly<Record<string, GateState>>;
 
-/** What gates know, as the store has it. */
-export interface GateEvidence {
-  candidates: number;
-  gates: EvidenceState;
-  /** What a judge said that could not be read. */
-  unreadScores?: number;
-  /** What it was learned under. */
-  limits?: GateLimits | undefined;
-}
-
-const ERRORS = 'errors';
+export const ERRORS = 'errors';
+/** Failures say that another target answered what this one did not. */
+const PAIRED: ReadonlySet<Flag> = new Set(['failed', 'timedOut']);
 const SCORES = 'feedback scores';
 
 const SHARES: readonly (readonly [what: string, flag: Flag, limit: LimitName])[] = [
@@ -155,7 +96,7 @@ const SHARES: readonly (readonly [what: string, flag: Flag, limit: LimitName])[]
 
 const QUANTILES: readonly (readonly [
   what: string,
-  amount: Amount,
+  amount: keyof AtLeast,
   quantile: number,
   ratio: LimitName,
   isAlways: boolean,
@@ -171,116 +112,20 @@ const MEANS: readonly (readonly [what: string, amount: Amount, ratio: LimitName,
   ['output tokens per call', 'outputTokens', 'outputTokensRatio', false],
 ];
 
-/**
- * What is known of a candidate: every gate compares it with the stable over the same calls, and holds it against the limits that are set
- * on top. A limit of 0 or 1 for a share or a score is none that a test could decide about: 0 is compared alone, 1 is no limit.
- */
-export class Evidence {
-  readonly #gates: readonly Gate[];
-  readonly #limits: GateLimits;
-  readonly #minCalls: number;
-  readonly #judged: JudgedGates | undefined;
-  #candidates: number;
-  #unreadScores: number;
-
-  constructor(limits: GateLimits, state: GateEvidence = { candidates: 0, gates: {} }) {
-    const known = withoutOtherLimits(state, limits);
-    this.#limits = limits;
-    this.#judged = limits.judge && makeJudgedGates(limits.judge, known);
-    this.#unreadScores = state.unreadScores ?? 0;
-    this.#gates = [...makeGates(limits, known), ...(this.#judged?.gates ?? [])];
-    this.#minCalls = limits.minCalls ?? 1;
-    this.#candidates = state.candidates;
-  }
-
-  get state(): GateEvidence {
-    const gates = Object.fromEntries(
-      this.#gates.map(({ what, gate, test }) => [`${gate} ${what}`, test.state]),
-    );
-    const unreadScores = this.#unreadScores;
-    return { candidates: this.#candidates, gates, unreadScores, limits: this.#limits };
-  }
-
-  /** The candidate's calls. */
-  get candidates(): number {
-    return this.#candidates;
-  }
-
-  observe(observation: Observation): void {
-    if (observation.side === 'candidate') this.#candidates += 1;
-    for (const gate of this.#gates) gate.observe(observation.side, observation);
-  }
-
-  /** @param score of a call that is observed by itself, from 0 to 1 */
-  observeScore(side: Side, score: number): void {
-    for (const gate of this.#gates) gate.observe(side, { score });
-  }
-
-  /** A judge scored what both sides answered to one request; `undefined` where what it said could not be read: that is left out, and counted. */
-  observeScores(scores: Scores | undefined): void {
-    if (scores) this.#judged?.observe(scores);
-    else this.#unreadScores += 1;
-  }
-
-  /** The gate that the candidate does not keep to, the surest. */
-  get failure(): Failure | undefined {
-    if (this.#candidates < this.#minCalls) return undefined;
-    let worst: Failure | undefined;
-    for (const one of this.#gates) {
-      const mistake = this.#mistakeOf(one);
-      const { gate, what } = one;
-      if (mistake <= (worst?.mistake ?? MISTAKES)) worst = { gate, what, mistake };
-    }
-    return worst;
-  }
-
-  readings(): GateReading[] {
-    return this.#gates.map((one) => {
-      const { gate, what, measure, limit, test } = one;
-      const mistake = Math.min(1, this.#mistakeOf(one));
-      const verdict = this.#verdictOf(one, mistake);
-      return { gate, what, measure, limit, log: test.log, mistake, verdict, ...test.totals };
-    });
-  }
-
-  #mistakeOf({ gate, what, test }: Gate): number {
-    return Math.exp(-test.log) / this.#shareOf(gate, what);
-  }
-
-  #verdictOf({ test: { totals } }: Gate, mistake: number): Verdict {
-    if (totals.candidate.calls === 0 || totals.stable?.calls === 0) return 'no_calls';
-    if (mistake > MISTAKES) return 'kept';
-    return this.#candidates < this.#minCalls ? 'too_few_calls' : 'failed';
-  }
-
-  /** Of the mistakes that may be made. Errors are what hurts most: they have half of them, and are found the sooner for it. */
-  #shareOf(gate: Failure['gate'], what: string): number {
-    return gate === 'compared' && what === ERRORS ? 0.5 : 0.5 / (this.#gates.length - 1);
-  }
+/** What holds the candidate against what somebody said, and not against the stable. */
+export function isLimit({ test }: Gate): boolean {
+  return test instanceof LimitTest || test instanceof ScoreLimitTest;
 }
 
-/** What was learned under a limit says nothing of another one; what is compared says the same under any. */
-function withoutOtherLimits({ gates, limits: known }: GateEvidence, limits: GateLimits): EvidenceState {
-  if (!known) return gates;
-  const names = Object.keys({ ...known, ...limits }) as (keyof GateLimits)[];
-  const changed = names.filter((name) => limitOf(known, name) !== limitOf(limits, name));
-  return Object.fromEntries(
-    Object.entries(gates).filter(([gate]) => !changed.some((name) => gate.startsWith(`${name} `))),
-  );
-}
-
-function limitOf(limits: GateLimits, name: keyof GateLimits): number | undefined {
-  return name === 'judge' ? limits.judge?.minScore : limits[name];
-}
-
-function makeGates(limits: GateLimits, states: EvidenceState): Gate[] {
+export function makeGates(limits: GateLimits, states: EvidenceState): Gate[] {
   const gates: Gate[] = [];
   for (const [what, flag, name] of SHARES) {
     const compared = new ShareComparison(RARE, states[`compared ${what}`] as ComparisonState);
     gates.push({
       ...{ what, gate: 'compared', measure: 'share', limit: undefined, test: compared },
-      observe: (side, { [flag]: happened }) => {
-        if (happened !== undefined) compared.observe(side, happened);
+      isPaired: PAIRED.has(flag),
+      observe: ({ side, user }, { [flag]: happened }) => {
+        if (happened !== undefined) compared.observe(side, happened, user);
       },
     });
     const limit = limits[name];
@@ -288,7 +133,7 @@ function makeGates(limits: GateLimits, states: EvidenceState): Gate[] {
     const held = new LimitTest(limit, states[`${name} ${what}`] as LimitTest['state']);
     gates.push({
       ...{ what, gate: name, measure: 'share', limit, test: held },
-      observe: (side, { [flag]: happened }) => {
+      observe: ({ side }, { [flag]: happened }) => {
         if (side === 'candidate' && happened !== undefined) held.observe(happened);
       },
     });
@@ -297,13 +142,25 @@ function makeGates(limits: GateLimits, states: EvidenceState): Gate[] {
     const ratio = limits[name] ?? (isAlways ? TOLERATED : undefined);
     if (ratio === undefined) continue;
     const compared = new QuantileComparison(quantile, ratio, states[`${name} ${what}`] as QuantileState);
-    gates.push(onAmount({ what, gate: name, measure: 'quantile', limit: ratio }, amount, compared));
+    gates.push({
+      ...{ what, gate: name, measure: 'quantile', limit: ratio, test: compared },
+      observe: ({ side, user }, { [amount]: value, atLeast }) => {
+        const least = atLeast?.[amount];
+        if (value !== undefined) compared.observe(side, value, user);
+        else if (least !== undefined) compared.observeAtLeast(side, least, user);
+      },
+    });
   }
   for (const [what, amount, name, isAlways] of MEANS) {
     const ratio = limits[name] ?? (isAlways ? TOLERATED : undefined);
     if (ratio === undefined) continue;
     const compared = new MeanComparison(ratio, states[`${name} ${what}`] as ComparisonState);
-    gates.push(onAmount({ what, gate: name, measure: 'mean', limit: ratio }, amount, compared));
+    gates.push({
+      ...{ what, gate: name, measure: 'mean', limit: ratio, test: compared },
+      observe: ({ side, user }, { [amount]: value }) => {
+        if (value !== undefined) compared.observe(side, value, user);
+      },
+    });
   }
   return [...gates, ...makeScoreGates(limits.minFeedbackScore, states)];
 }
@@ -313,8 +170,8 @@ function makeScoreGates(least: number | undefined, states: EvidenceState): Gate[
   const gates: Gate[] = [
     {
       ...{ what: SCORES, gate: 'compared', measure: 'score', limit: undefined, test: compared },
-      observe: (side, { score }) => {
-        if (score !== undefined) compared.observe(side, score);
+      observe: ({ side, user }, { score }) => {
+        if (score !== undefined) compared.observe(side, score, user);
       },
     },
   ];
@@ -322,14 +179,14 @@ function makeScoreGates(least: number | undefined, states: EvidenceState): Gate[
   const held = new ScoreLimitTest(least, states[`minFeedbackScore ${SCORES}`] as LimitTest['state']);
   gates.push({
     ...{ what: SCORES, gate: 'minFeedbackScore', measure: 'score', limit: least, test: held },
-    observe: (side, { score }) => {
+    observe: ({ side }, { score }) => {
       if (side === 'candidate' && score !== undefined) held.observe(score);
     },
   });
   return gates;
 }
 
-interface JudgedGates {
+export interface JudgedGates {
   gates: Gate[];
   observe(scores: Scores): void;
 }
@@ -337,7 +194,7 @@ interface JudgedGates {
 const JUDGED = 'judge scores';
 
 /** A pair is a block: the same request, judged at once. */
-function makeJudgedGates({ minScore }: JudgeLimits, states: EvidenceState): JudgedGates {
+export function makeJudgedGates({ minScore }: JudgeLimits, states: EvidenceState): JudgedGates {
   const compared = new ScoreComparison(states[`compared ${JUDGED}`] as ComparisonState);
   const isHeld = minScore !== undefined && minScore > 0 && minScore < 1;
   const held = isHeld
@@ -356,19 +213,6 @@ function makeJudgedGates({ minScore }: JudgeLimits, states: EvidenceState): Judg
       compared.observe('stable', stable);
       compared.observe('candidate', candidate);
       held?.observe(candidate);
-    },
-  };
-}
-
-function onAmount(
-  gate: Omit<Gate, 'observe' | 'test'>,
-  amount: Amount,
-  test: Test & { observe(side: Side, value: number): void },
-): Gate {
-  return {
-    ...{ ...gate, test },
-    observe: (side, { [amount]: value }) => {
-      if (value !== undefined) test.observe(side, value);
     },
   };
 }

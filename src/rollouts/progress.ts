@@ -1,4 +1,4 @@
-import type { Failure } from './gates.ts';
+import type { Failure } from './evidence.ts';
 
 /** The way of a rollout: what the config says of it. */
 export interface Plan {
@@ -134,11 +134,40 @@ function isLastStep({ steps }: Plan, { step }: Progress): boolean {
   return step + 1 >= steps.length;
 }
 
-function isStepDone(plan: Plan, progress: Progress, { nowMs, calls }: { nowMs: number; calls: number }) {
-  const { holdMs } = (isBeforeSteps(progress) ? plan.shadow : stepAt(plan, progress)) ?? { holdMs: 0 };
+function isStepDone(plan: Plan, progress: Progress, at: { nowMs: number; calls: number }): boolean {
+  return overheldMs(plan, progress, at.nowMs) >= 0 && missingCalls(plan, progress, at.calls) <= 0;
+}
+
+/** For how much longer than it is to be held a step has been. */
+function overheldMs(plan: Plan, progress: Progress, nowMs: number): number {
+  return progress.heldMs + nowMs - progress.since - holdMsOf(plan, progress);
+}
+
+function holdMsOf(plan: Plan, progress: Progress): number {
+  return ((isBeforeSteps(progress) ? plan.shadow : stepAt(plan, progress)) ?? { holdMs: 0 }).holdMs;
+}
+
+/** How many calls the candidate still needs for a step to be done. */
+export function missingCalls(plan: Plan, progress: Progress, calls: number): number {
   // Of one whose copies were taken out of the configuration no more come.
   const least = isBeforeSteps(progress) && !plan.shadow ? 0 : plan.minCalls;
-  return progress.heldMs + nowMs - progress.since >= holdMs && calls - progress.callsBefore >= least;
+  return least - (calls - progress.callsBefore);
+}
+
+/** Nobody is told sooner of a step that lacks nothing but calls, than after this. */
+const LEAST_WAIT_MS = 1_000;
+/** Nor later. */
+const LONGEST_WAIT_MS = 3_600_000;
+
+/** Whether a step lacks nothing but calls, and has waited for them as long again as it was to be held. */
+export function isShortOfCalls(
+  plan: Plan,
+  progress: Progress,
+  at: { nowMs: number; calls: number },
+): boolean {
+  if (!isUnderWay(progress) || missingCalls(plan, progress, at.calls) <= 0) return false;
+  const patienceMs = Math.min(Math.max(holdMsOf(plan, progress), LEAST_WAIT_MS), LONGEST_WAIT_MS);
+  return overheldMs(plan, progress, at.nowMs) >= patienceMs;
 }
 
 /** Where the plan was made shorter meanwhile, the last one. */

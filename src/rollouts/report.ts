@@ -1,7 +1,8 @@
-import type { Tally } from './comparisons.ts';
-import type { Failure, Flag, GateReading, Verdict } from './gates.ts';
+import type { Side, Tally } from './comparisons.ts';
+import type { Failure, GateReading, Verdict } from './evidence.ts';
 import { countValues, type Histogram, quantileOf } from './histogram.ts';
 import { type Interval, meanInterval, shareInterval } from './intervals.ts';
+import type { Flag } from './observation.ts';
 import { type Plan, SHADOW_STEP } from './progress.ts';
 import type { MeanTally, SideTally, StepTally } from './step-tallies.ts';
 
@@ -20,10 +21,8 @@ export interface ReportedEvidence
   extends Pick<RolloutReport, 'verdict' | 'why' | 'gates'>,
     Partial<ReportedStep> {}
 
-export interface ReportedGate extends Omit<GateReading, 'log' | 'limit' | 'mistake'> {
+export interface ReportedGate extends Omit<GateReading, 'limit'> {
   limit: number | null;
-  /** As likely is so much against a candidate that is as good, at the most. */
-  chance: number;
   why: string;
 }
 
@@ -34,6 +33,8 @@ export interface ReportedStep {
   since: string;
   stable: ReportedSide;
   candidate: ReportedSide;
+  /** Calls whose side is none of chance (a cohort's, or their thread's): they are compared with nobody. Absent where there are none. */
+  byRule?: Record<Side, ReportedSide>;
 }
 
 /** `null`: no call has it. */
@@ -79,6 +80,7 @@ export const RATES = {
   contentFilter: 'filtered',
   invalidOutput: 'invalidOutput',
   invalidToolCall: 'invalidToolCall',
+  left: 'left',
 } as const satisfies Record<string, Flag>;
 export type RateName = keyof typeof RATES;
 
@@ -95,12 +97,17 @@ export function makeReport(
   return {
     ...judgeAll(gates, candidates, minCalls, failure),
     gates,
-    steps: tallies.map(({ step, since, stable, candidate }) => ({
+    steps: tallies.map(({ step, since, stable, candidate, byRule }) => ({
       step: placeOf(step),
       ...{ weight: steps[step]?.weight ?? 0, since: new Date(since).toISOString() },
-      ...{ stable: reportSide(stable), candidate: reportSide(candidate) },
+      ...reportSides({ stable, candidate }),
+      ...(byRule && { byRule: reportSides(byRule) }),
     })),
   };
+}
+
+function reportSides({ stable, candidate }: Record<Side, SideTally>): Record<Side, ReportedSide> {
+  return { stable: reportSide(stable), candidate: reportSide(candidate) };
 }
 
 /**
@@ -128,6 +135,8 @@ function judgeAll(
     const sure = `by mistake in fewer than ${toPercent(failure.mistake)} of rollouts`;
     return { verdict: 'failed', why: `${failure.what}: ${failed?.why ?? ''} (${sure})` };
   }
+  const unlike = gates.find(({ verdict }) => verdict === 'too_few_users');
+  if (unlike) return { verdict: 'too_few_users', why: `${unlike.what}: ${unlike.why}` };
   if (candidates === 0) return { verdict: 'no_calls', why: 'the candidate has had no calls' };
   if (candidates < minCalls)
     return { verdict: 'too_few_calls', why: `the candidate has had ${candidates} of ${minCalls} calls` };
@@ -135,19 +144,21 @@ function judgeAll(
 }
 
 /** A gate as it stands, for people. */
-export function reportGate({ log, limit, mistake: _, ...reading }: GateReading): ReportedGate {
-  return {
-    ...reading,
-    limit: limit ?? null,
-    chance: Math.min(1, Math.exp(-log)),
-    why: explain({ ...reading, limit }),
-  };
+export function reportGate(reading: GateReading): ReportedGate {
+  return { ...reading, limit: reading.limit ?? null, why: explain(reading) };
 }
 
 /** What the verdict goes by, short enough for a line of a table. */
-function explain(reading: Omit<GateReading, 'log' | 'mistake'>): string {
-  const { verdict, measure, limit, stable, candidate } = reading;
+function explain(reading: GateReading): string {
+  const { verdict } = reading;
   if (verdict === 'no_calls') return 'no calls of both sides to compare';
+  const numbers = sayNumbers(reading);
+  return verdict === 'too_few_users'
+    ? `${numbers}; by users so few, or so unlike, that these may be why`
+    : numbers;
+}
+
+function sayNumbers({ measure, limit, stable, candidate }: GateReading): string {
   const own = meanOf(candidate);
   const others = stable ? meanOf(stable) : 0;
   switch (measure) {

@@ -1,8 +1,8 @@
 import type { JsonObject } from '../conversation/json.ts';
 import type { ApprovalSetting } from './approval.ts';
-import { percentileOf, type Sticky, stickyKey } from './assign.ts';
-import type { Side } from './comparisons.ts';
+import { hashOf, percentileOf, type Sticky, stickyKey } from './assign.ts';
 import type { GateLimits } from './gates.ts';
+import type { Whose } from './observation.ts';
 import {
   DRAFT,
   isBeforeSteps,
@@ -100,15 +100,16 @@ export class Rollout {
     return isBeforeSteps(this.progress);
   }
 
-  sideOf(subject: Subject): Side {
+  assign(subject: Subject): Whose {
     const { name, plan, cohort } = this.spec;
     const { progress } = this;
     // Nobody has the candidate as long as there are copies alone, by whatever rule.
-    if (isBeforeSteps(progress)) return 'stable';
+    if (isBeforeSteps(progress)) return { side: 'stable' };
     const weight = weightOf(plan, progress);
-    if (weight >= 100 || isOf(cohort, subject)) return 'candidate';
-    const place = percentileOf(name, stickyKey(subject));
-    return place < Math.max(weight, cohort.percentage ?? 0) ? 'candidate' : 'stable';
+    const user = hashOf(name, stickyKey(subject));
+    if (weight < 100 && isOf(cohort, subject)) return { side: 'candidate', user, isByRule: true };
+    const isMoved = percentileOf(user) < Math.max(weight, cohort.percentage ?? 0);
+    return { side: isMoved ? 'candidate' : 'stable', user };
   }
 }
 

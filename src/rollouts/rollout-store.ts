@@ -3,7 +3,8 @@ import type { RolloutRow } from '../store/rollout-rows.ts';
 import type { CallRow, Database } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import type { ApprovalRequest } from './approval.ts';
-import { Evidence, type Failure, type GateEvidence, type GateLimits } from './gates.ts';
+import { Evidence, type Failure, type GateEvidence } from './evidence.ts';
+import type { GateLimits } from './gates.ts';
 import { isWatched, type Phase, type Progress } from './progress.ts';
 import type { Origin } from './release.ts';
 import type { StepTally } from './step-tallies.ts';
@@ -42,6 +43,8 @@ export interface Reason {
   approvedBy?: string;
   /** The gate that it failed. */
   failure?: Failure;
+  /** Its step lacks nothing but calls of the candidate, and has for long. */
+  isShortOfCalls?: true;
 }
 
 /** A call that somebody scored, and what it was scored on average. */

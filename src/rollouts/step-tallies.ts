@@ -1,7 +1,7 @@
 import type { Side, Tally } from './comparisons.ts';
-import { FLAGS, type Flag, type Values } from './gates.ts';
 import { addValue, type Histogram } from './histogram.ts';
 import type { Spread } from './intervals.ts';
+import { FLAGS, type Flag, type Values, type Whose } from './observation.ts';
 
 /** What is told as quantiles; what is told as a mean. */
 export const TIMES = ['latencyMs', 'firstTokenMs'] as const satisfies readonly (keyof Values)[];
@@ -29,6 +29,8 @@ export interface StepTally {
   since: number;
   stable: SideTally;
   candidate: SideTally;
+  /** Of calls whose side is none of chance: they are compared with nobody. Absent where there are none. */
+  byRule?: Record<Side, SideTally>;
 }
 
 /** What the calls of each step and side came to, kept with the evidence. */
@@ -46,15 +48,15 @@ export class StepTallies {
   /** A step is under way, since then; one that goes on after a pause began before. */
   begin(step: number, since: number): void {
     if (this.#steps.some((one) => one.step === step)) return;
-    const noCalls = (): SideTally => ({ calls: 0, shares: {}, times: {}, means: {} });
     this.#steps.push({ step, since, stable: noCalls(), candidate: noCalls() });
   }
 
   /** What is known of a call; its score is told by itself. */
-  observe(side: Side, values: Values, startedAt: number): void {
+  observe({ side, isByRule }: Whose, values: Values, startedAt: number): void {
     const step = this.#steps.findLast(({ since }) => startedAt >= since);
     if (!step) return;
-    const tally = step[side];
+    if (isByRule) step.byRule ??= { stable: noCalls(), candidate: noCalls() };
+    const tally = (isByRule && step.byRule ? step.byRule : step)[side];
     if (values.score === undefined) tally.calls += 1;
     for (const flag of FLAGS) {
       const happened = values[flag];
@@ -71,6 +73,10 @@ export class StepTallies {
       if (value !== undefined) tally.means[mean] = addToMean(tally.means[mean], value);
     }
   }
+}
+
+function noCalls(): SideTally {
+  return { calls: 0, shares: {}, times: {}, means: {} };
 }
 
 function addTo(tally: Tally | undefined, value: number): Tally {

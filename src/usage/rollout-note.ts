@@ -2,6 +2,13 @@
 export const ROLLOUT_FLAGS = [
   /** It is a copy of a call, which no client saw. */
   'copied',
+  /** Whose it is did not come by chance: a cohort's, or one that goes on where its thread began. */
+  'by_rule',
+  /** It says nothing of its side: that was not asked first, or whoever was asked after it could not answer either. */
+  'unsaid',
+  /** Its client left before the end: known is how long it had waited. */
+  'left',
+  /** Its side did not answer it when it was first asked, and another did, or nobody else was asked. */
   'failed',
   'timed_out',
   /** A hedge at another of the model's was faster: what it came to is that one's, how long it took at the least its own. */
@@ -30,15 +37,19 @@ export interface RolloutNote {
   flags: readonly RolloutFlag[];
   /** The number of the release, or the version of the prompt, that the side is; absent of a judge's call. */
   release?: number;
+  /** What its user is known by (`rollouts/assign.ts`); absent where sides are shared out call by call. */
+  user?: number;
   scores?: Scores;
 }
 
 /** How good a judge finds what each side answered, from 0 to 1. */
 export type Scores = Record<RolloutNote['side'], number>;
 
-/** Whether its side did not answer it: what the answer says is not that side's. */
+const ANOTHERS: readonly RolloutFlag[] = ['unsaid', 'failed', 'overtaken'];
+
+/** Whether its side did not answer it when it was first asked: what the answer says is not for that side to answer for. */
 export function isAnsweredByAnother({ flags }: Pick<RolloutNote, 'flags'>): boolean {
-  return flags.includes('failed') || flags.includes('overtaken');
+  return ANOTHERS.some((flag) => flags.includes(flag));
 }
 
 /** As the header says it. */
@@ -52,12 +63,12 @@ export function sideOf({ name, side, flags }: RolloutNote): string {
   return `${name}=${what}`;
 }
 
-/** One text, as the journal and the store have it: `NAME=SIDE FLAG FLAG`, and behind them `release:NUMBER` and `scores:STABLE:CANDIDATE`. The name of a rollout has neither a blank nor an equals sign. */
+/** One text, as the journal and the store have it: `NAME=SIDE FLAG FLAG`, and behind them `release:NUMBER`, `user:NUMBER` and `scores:STABLE:CANDIDATE`. The name of a rollout has neither a blank nor an equals sign. */
 export function writeRolloutNote(note: RolloutNote): string {
-  const { scores } = note;
-  const { release } = note;
+  const { scores, release, user } = note;
   const words = [nameSide(note), ...note.flags];
   if (release !== undefined) words.push(`release:${release}`);
+  if (user !== undefined) words.push(`user:${user}`);
   if (scores) words.push(`scores:${scores.stable}:${scores.candidate}`);
   return words.join(' ');
 }
@@ -70,19 +81,22 @@ export function readRolloutNote(text: string): RolloutNote | undefined {
   if (at < 1 || (side !== 'stable' && side !== 'candidate')) return undefined;
   const flags = ROLLOUT_FLAGS.filter((flag) => words.includes(flag));
   const scores = readScores(words);
-  const release = readRelease(words);
+  const release = readNumber(RELEASE, words);
+  const user = readNumber(USER, words);
   return {
     ...{ name: head.slice(0, at), side, flags },
     ...(release !== undefined && { release }),
+    ...(user !== undefined && { user }),
     ...(scores && { scores }),
   };
 }
 
 const RELEASE = /^release:([1-9]\d{0,8})$/;
+const USER = /^user:(0|[1-9]\d{0,9})$/;
 
-function readRelease(words: readonly string[]): number | undefined {
+function readNumber(form: RegExp, words: readonly string[]): number | undefined {
   for (const word of words) {
-    const [, number] = RELEASE.exec(word) ?? [];
+    const [, number] = form.exec(word) ?? [];
     if (number !== undefined) return Number(number);
   }
   return undefined;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DAY_MS, dayOf } from '../../src/config/days.ts';
 import { announce } from '../../src/lifecycle/announce.ts';
-import { DAY_MS, dayOf } from '../../src/lifecycle/days.ts';
 import type { Retiring } from '../../src/lifecycle/list-retiring.ts';
 import {
   PUBLISHED_LISTS,

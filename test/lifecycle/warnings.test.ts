@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { modelsCommand } from '../../src/cli/models.ts';
-import { DAY_MS, dayOf } from '../../src/lifecycle/days.ts';
+import { DAY_MS, dayOf } from '../../src/config/days.ts';
 import { adminClient } from '../support/admin.ts';
 import { ADMIN_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { Evidence, type Observation } from '../../src/rollouts/gates.ts';
+import { Evidence } from '../../src/rollouts/evidence.ts';
 import { addValue, countValues, type Histogram, quantileOf } from '../../src/rollouts/histogram.ts';
 import { meanInterval, shareInterval } from '../../src/rollouts/intervals.ts';
+import type { Observation } from '../../src/rollouts/observation.ts';
 import { makeReport } from '../../src/rollouts/report.ts';
 import { StepTallies } from '../../src/rollouts/step-tallies.ts';
 import { scale } from '../support/scale.ts';
@@ -155,7 +156,7 @@ function observeAll(count: number, failing: number): { evidence: Evidence; talli
       if (!failed)
         Object.assign(observation, { latencyMs: 100, costMicroUsd: 50, outputTokens: 7, refused: false });
       evidence.observe(observation);
-      tallies.observe(side, observation, index % 4 === 0 ? 1_500 : 2_500);
+      tallies.observe({ side }, observation, index % 4 === 0 ? 1_500 : 2_500);
     }
   }
   return { evidence, tallies };
@@ -213,14 +214,14 @@ describe('a report', () => {
     const { tallies } = observeAll(40, 1);
     const read = new StepTallies(JSON.parse(JSON.stringify(tallies.state)));
     assert.deepEqual(read.state, tallies.state);
-    for (const one of [read, tallies]) one.observe('stable', { failed: true, latencyMs: 3 }, 1_700);
+    for (const one of [read, tallies]) one.observe({ side: 'stable' }, { failed: true, latencyMs: 3 }, 1_700);
     assert.deepEqual(read.state, tallies.state);
   });
 
   test('has nothing of a call that began before the rollout did: that was of an earlier one of its name', () => {
     const tallies = new StepTallies();
     tallies.begin(0, 1_000);
-    for (const startedAt of [999, 1_000]) tallies.observe('stable', { failed: false }, startedAt);
+    for (const startedAt of [999, 1_000]) tallies.observe({ side: 'stable' }, { failed: false }, startedAt);
     assert.equal(tallies.state[0]?.stable.calls, 1);
     // A step that goes on after a pause began when it began.
     tallies.begin(0, 5_000);

@@ -252,8 +252,8 @@ test('a stop breaks copies off, and their records say so', async (context) => {
   const next = await start(context, provider, {}, {}, folder);
   const copies = (await next.calls(2)).filter(isCopy);
   assert.deepEqual(
-    copies.map(({ outcome, rollout }) => [outcome, rollout]),
-    [['cancelled', undefined]],
+    copies.map(({ outcome, rollout }) => [outcome, rollout?.flags]),
+    [['cancelled', ['copied', 'unsaid']]],
   );
 });
 

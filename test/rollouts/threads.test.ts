@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import OpenAI from 'openai';
 import type { JsonObject } from '../../src/conversation/json.ts';
-import { percentileOf, stickyKey } from '../../src/rollouts/assign.ts';
+import { hashOf, percentileOf, stickyKey } from '../../src/rollouts/assign.ts';
 import { type DoorClient, type Told, type Turn, WAYS } from '../sdk/door-client.ts';
 import { openDoors } from '../sdk/doors.ts';
 import { TOOLS } from '../sdk/features.ts';
@@ -10,7 +11,7 @@ import { adminClient } from '../support/admin.ts';
 import { startFakeAnthropic } from '../support/fake-anthropic.ts';
 import { startFakeGemini } from '../support/fake-gemini.ts';
 import { startFakeOpenAi } from '../support/fake-openai.ts';
-import { startGateway } from '../support/gateway.ts';
+import { startGateway, TEST_KEY } from '../support/gateway.ts';
 
 /*
  * What a provider signs or encrypts of its reasoning only it takes back: the fakes have secrets of their own, as accounts have. Official
@@ -58,7 +59,7 @@ async function goOn(thread: Thread): Promise<void> {
 }
 
 /** Where a key stands that names neither users nor sessions. */
-const PLACE = percentileOf('upgrade', stickyKey({ tenant: 'acme', key: 'app' }));
+const PLACE = percentileOf(hashOf('upgrade', stickyKey({ tenant: 'acme', key: 'app' })));
 
 async function startThreads(context: TestContext, kinds: { old: Kind; new: Kind }) {
   const [of, ofNew] = [FAKES[kinds.old], FAKES[kinds.new]];
@@ -303,4 +304,28 @@ test('a thread that another account of the same target keeps stays there, and is
     attempts.map(({ account }) => account),
   );
   assert.deepEqual(accountsAsked, [['us'], ['eu'], ['us'], ['eu']]);
+});
+
+test('a thread that the gateway keeps stays on its side while the weight grows, and is compared with nobody', async (context) => {
+  const setting = await startThreads(context, { old: 'anthropic', new: 'anthropic' });
+  const { admin, weigh, sideBecomes, gateway } = setting;
+  await weigh(Math.floor(PLACE));
+  await admin.must('POST', '/rollouts/upgrade/start');
+  await sideBecomes('upgrade=stable');
+  const client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: TEST_KEY, maxRetries: 0 });
+  const say = async (more: object) => {
+    const made = client.responses.create({ model: 'smart', input: 'say hi', ...more });
+    const { data, response } = await made.withResponse();
+    return { id: data.id, side: response.headers.get('x-fairlead-rollout') };
+  };
+  const first = await say({});
+  assert.equal(first.side, 'upgrade=stable');
+  await weigh(Math.ceil(PLACE) + 1);
+  await sideBecomes('upgrade=candidate');
+  const second = await say({ previous_response_id: first.id });
+  assert.equal(second.side, 'upgrade=stable');
+  assert.equal((await say({ previous_response_id: second.id })).side, 'upgrade=stable');
+  assert.equal((await say({})).side, 'upgrade=candidate');
+  const notes = (await gateway.calls()).flatMap(({ rollout }) => rollout ?? []);
+  assert.equal(notes.filter(({ flags }) => flags.includes('by_rule')).length, 2);
 });

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import OpenAI from 'openai';
 import { stringify } from 'yaml';
-import { Evidence } from '../../src/rollouts/gates.ts';
+import { Evidence } from '../../src/rollouts/evidence.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 import { adminClient } from '../support/admin.ts';
 import { postgres } from '../support/databases.ts';

@@ -46,6 +46,8 @@ class World {
   readonly spec: RolloutSpec;
   readonly told: Told[] = [];
   readonly requests: string[] = [];
+  /** Since when the steps were under way of which it was told that they lack calls. */
+  readonly short: number[] = [];
   /** Of the candidate, since it began last. */
   calls = 0;
   nowMs = 1_000_000;
@@ -109,6 +111,7 @@ class Instance {
       noteReleases: async () => undefined,
       onTransition: (_, from, to) => world.told.push({ from, to }),
       onEnd: () => undefined,
+      onShortOfCalls: (_, { progress }) => world.short.push(progress.since),
       onApproval: (_, { what, request }) => world.requests.push(`${what} ${request.wants}`),
       onFailure: (error) => assert.fail(`the store fails: ${error}`),
       now: () => world.nowMs,
@@ -237,6 +240,7 @@ onEachDatabaseInTurn((database) => {
             if (starts.length > 0) world.calls = 0;
           }
           checkChain(world.told, plan);
+          assert.equal(new Set(world.short).size, world.short.length, 'that it lacks calls was told twice');
           await world.pass(LOOK_MS);
           const row = await world.readRow();
           if (row && isWatched(row.progress)) assert.equal(row.candidates, world.calls, 'calls are lost');
@@ -255,5 +259,36 @@ onEachDatabaseInTurn((database) => {
       ),
       { numRuns: RUNS },
     );
+  });
+
+  test('of a step that lacks nothing but calls is told once, after it has waited as long again as it was held', async (context) => {
+    const store = await database.open(context);
+    const world = new World(store, database, {
+      ...{
+        name: 'lonely',
+        moves: { model: 'smart' },
+        plan: PLAN,
+        cohort: {},
+        gates: {},
+        release: 'a',
+        terms: 't',
+      },
+      ...{ approval: 'none', stable: { target: 'up/old' }, candidate: { target: 'up/new' } },
+    });
+    for (const place of [0, 1]) await world.restart(place);
+    await world.at(0).act(world, 'start', 'ann');
+    await world.pass(3_500);
+    assert.deepEqual(world.short, []);
+    await world.pass(1_000);
+    assert.equal(world.short.length, 1);
+    await world.restart(1);
+    await world.pass(10_000);
+    assert.equal(world.short.length, 1);
+    assert.equal((await world.readRow())?.reason?.isShortOfCalls, true);
+    await makeCalls(world, 12, false);
+    await world.pass(LOOK_MS);
+    const row = await world.readRow();
+    assert.deepEqual([row?.progress.step, row?.reason], [1, undefined]);
+    await world.stop();
   });
 });

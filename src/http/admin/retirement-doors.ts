@@ -1,5 +1,5 @@
+import { DAY_MS, dayOf } from '../../config/days.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { DAY_MS, dayOf } from '../../lifecycle/days.ts';
 import { listRetiring, type Retiring } from '../../lifecycle/list-retiring.ts';
 import { sumUsage, type UsageSum } from '../../usage/queries.ts';
 import { type AdminDoor, type AdminParts, door } from './admin-door.ts';

@@ -1,0 +1,116 @@
+import type { Side } from './comparisons.ts';
+
+/*
+ * Users stay on their side, so calls are not shared out one by one: what differs between sides may be what differs between their users. A test over
+ * calls alone takes that for a difference of the releases, the surer the more each user calls. This one goes by users: a difference counts for no
+ * more than what chance would make of users who are as unlike as those that were seen.
+ *
+ * Sources: the ratio estimator's variance over clusters, Cochran, "Sampling techniques" (1977), 6.4, and Kish, "Survey sampling" (1965), for what clusters
+ * of different sizes are worth; the degrees of freedom of Welch (1947); the tail of Student's distribution by Wallace, "Bounds on normal approximations to
+ * Student's and the chi-square distributions" (1959), and that of the normal one by Pollak, "A remark on 'Elementary inequalities for Mills' ratio'" (1956).
+ */
+
+/** So many groups of users a side: what is kept is as long however many users there are. */
+const GROUPS = 32;
+
+/** Once the candidate has had so many calls, all that was counted weighs half: what turns bad late is to show. */
+const REMEMBERED_CALLS = 2_000;
+
+/** By group: how many calls, and what they came to together. */
+interface Groups {
+  calls: number[];
+  sums: number[];
+}
+
+export interface BetweenUsersState {
+  stable: Groups;
+  candidate: Groups;
+  /** The group of the next call that is of no user. */
+  next: number;
+}
+
+/** What one side's groups say of its mean. */
+interface Estimate {
+  mean: number;
+  /** Of the mean, as the groups lie apart. */
+  variance: number;
+  /** As many groups of one size are worth as much. */
+  groups: number;
+}
+
+/** Whether values are higher on the candidate's side than who its users are explains. */
+export class BetweenUsers {
+  readonly #state: BetweenUsersState;
+
+  constructor(state?: BetweenUsersState) {
+    const none = (): Groups => ({ calls: new Array(GROUPS).fill(0), sums: new Array(GROUPS).fill(0) });
+    this.#state = structuredClone(state ?? { stable: none(), candidate: none(), next: 0 });
+  }
+
+  get state(): BetweenUsersState {
+    return structuredClone(this.#state);
+  }
+
+  /** @param user a hash, below 2³²; `undefined` of a call whose side had nothing to do with whose it was */
+  add(side: Side, user: number | undefined, value: number): void {
+    const state = this.#state;
+    if (user === undefined) state.next += 1;
+    const group = (user ?? state.next) % GROUPS;
+    const { calls, sums } = state[side];
+    calls[group] = (calls[group] ?? 0) + 1;
+    sums[group] = (sums[group] ?? 0) + value;
+    if (side === 'candidate' && sum(calls) > REMEMBERED_CALLS) this.#forgetHalf();
+  }
+
+  /** How likely so much higher a candidate is by its users alone, at the most; 1 where nothing can be said of so few. */
+  get chance(): number {
+    const [stable, candidate] = [estimate(this.#state.stable), estimate(this.#state.candidate)];
+    if (!stable || !candidate || candidate.mean <= stable.mean) return 1;
+    return Math.max(tailOf(stable, candidate), leastChance(stable.groups, candidate.groups));
+  }
+
+  #forgetHalf(): void {
+    for (const { calls, sums } of [this.#state.stable, this.#state.candidate]) {
+      for (const list of [calls, sums]) for (const at of list.keys()) list[at] = (list[at] ?? 0) / 2;
+    }
+  }
+}
+
+/** `undefined` of fewer than two groups, which tell nothing of how users differ. */
+function estimate({ calls, sums }: Groups): Estimate | undefined {
+  const total = sum(calls);
+  const groups = total === 0 ? 0 : total ** 2 / sum(calls.map((count) => count ** 2));
+  if (groups < 1.5) return undefined;
+  const mean = sum(sums) / total;
+  const apart = sum(sums.map((value, group) => (value - mean * (calls[group] ?? 0)) ** 2));
+  return { mean, variance: (apart / total ** 2) * (groups / (groups - 1)), groups };
+}
+
+/** The probability of so large a difference. */
+function tailOf(stable: Estimate, candidate: Estimate): number {
+  const variance = stable.variance + candidate.variance;
+  if (variance === 0) return 0;
+  const freedom =
+    variance ** 2 /
+    (stable.variance ** 2 / (stable.groups - 1) + candidate.variance ** 2 / (candidate.groups - 1));
+  const squared = (candidate.mean - stable.mean) ** 2 / variance;
+  const shrunk = ((8 * freedom + 1) / (8 * freedom + 3)) ** 2 * freedom;
+  return normalTail(Math.sqrt(shrunk * Math.log1p(squared / freedom)));
+}
+
+/** At the most. */
+function normalTail(z: number): number {
+  return (Math.exp((-z * z) / 2) * Math.sqrt(2 / Math.PI)) / (z + Math.sqrt(z * z + 8 / Math.PI));
+}
+
+/** The candidate's groups could have been any others of all there are, as likely: nothing is surer than that. */
+function leastChance(stable: number, candidate: number): number {
+  const [others, own] = [Math.round(stable), Math.round(candidate)];
+  let chance = 1;
+  for (let place = 1; place <= own; place++) chance *= place / (others + place);
+  return chance;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,180 @@
+import type { Scores } from '../usage/rollout-note.ts';
+import type { Tally } from './comparisons.ts';
+import {
+  ERRORS,
+  type EvidenceState,
+  type Gate,
+  type GateLimits,
+  isLimit,
+  type JudgedGates,
+  makeGates,
+  makeJudgedGates,
+} from './gates.ts';
+import type { Observation, Values, Whose } from './observation.ts';
+
+/** How often a rollout whose candidate is as good as the stable is rolled back by mistake, over all gates and its whole life. */
+const MISTAKES = 0.009;
+
+/** What failed, and how sure that is. */
+export interface Failure {
+  gate: Gate['gate'];
+  what: string;
+  /** The probability of as much evidence against a good candidate is below this. */
+  mistake: number;
+}
+
+/**
+ * How a gate stands: the candidate fails it; it would, and has not had `minCalls` yet; it would by its calls, which are of so few users, or users so unlike,
+ * that these may be why; a side has no calls that it is about; or nothing shows that the candidate does not keep to it.
+ */
+export type Verdict = 'failed' | 'too_few_calls' | 'too_few_users' | 'no_calls' | 'kept';
+
+/** What both sides came to at a gate, as it counts: shares of calls, or of times above the stable's, or means. */
+export interface GateReading extends Pick<Gate, 'gate' | 'what' | 'measure' | 'limit'> {
+  /** As likely is so much against a candidate that is as good, at the most. */
+  chance: number;
+  verdict: Verdict;
+  stable?: Tally;
+  /** Of a mean with a ratio the sum is divided by that. */
+  candidate: Tally;
+}
+
+/** What gates know, as the store has it. */
+export interface GateEvidence {
+  candidates: number;
+  /** Its calls whose clients left; absent in what an earlier version stored. */
+  left?: number;
+  gates: EvidenceState;
+  /** What a judge said that could not be read. */
+  unreadScores?: number;
+  /** What it was learned under. */
+  limits?: GateLimits | undefined;
+}
+
+/**
+ * What is known of a candidate: every gate compares it with the stable over the same calls, and holds it against the limits that are set
+ * on top. A limit of 0 or 1 for a share or a score is none that a test could decide about: 0 is compared alone, 1 is no limit.
+ */
+export class Evidence {
+  readonly #gates: readonly Gate[];
+  readonly #limits: GateLimits;
+  readonly #minCalls: number;
+  readonly #judged: JudgedGates | undefined;
+  #candidates: number;
+  #left: number;
+  #unreadScores: number;
+
+  constructor(limits: GateLimits, state: GateEvidence = { candidates: 0, gates: {} }) {
+    const known = withoutOtherLimits(state, limits);
+    this.#limits = limits;
+    this.#judged = limits.judge && makeJudgedGates(limits.judge, known);
+    this.#unreadScores = state.unreadScores ?? 0;
+    this.#gates = [...makeGates(limits, known), ...(this.#judged?.gates ?? [])];
+    this.#minCalls = limits.minCalls ?? 1;
+    this.#candidates = state.candidates;
+    this.#left = state.left ?? 0;
+  }
+
+  get state(): GateEvidence {
+    const gates = Object.fromEntries(
+      this.#gates.map(({ what, gate, test }) => [`${gate} ${what}`, test.state]),
+    );
+    const unreadScores = this.#unreadScores;
+    return { candidates: this.#candidates, left: this.#left, gates, unreadScores, limits: this.#limits };
+  }
+
+  /** The candidate's calls, without those whose clients left. */
+  get candidates(): number {
+    return this.#candidates;
+  }
+
+  observe(observation: Observation): void {
+    const { side, left } = observation;
+    if (side === 'candidate') {
+      if (left) this.#left += 1;
+      else this.#candidates += 1;
+    }
+    this.#show(observation, observation);
+  }
+
+  /** @param score of a call that is observed by itself, from 0 to 1 */
+  observeScore(whose: Whose, score: number): void {
+    this.#show(whose, { score });
+  }
+
+  #show(whose: Whose, values: Values): void {
+    for (const gate of this.#gates) {
+      if (!whose.isByRule || isLimit(gate)) gate.observe(whose, values);
+    }
+  }
+
+  /** A judge scored what both sides answered to one request; `undefined` where what it said could not be read: that is left out, and counted. */
+  observeScores(scores: Scores | undefined): void {
+    if (scores) this.#judged?.observe(scores);
+    else this.#unreadScores += 1;
+  }
+
+  /** The gate that the candidate does not keep to, the surest. */
+  get failure(): Failure | undefined {
+    if (this.#hasTooFew) return undefined;
+    let worst: Failure | undefined;
+    for (const one of this.#gates) {
+      const mistake = this.#mistakeOf(one);
+      const { gate, what } = one;
+      if (mistake <= (worst?.mistake ?? MISTAKES)) worst = { gate, what, mistake };
+    }
+    return worst;
+  }
+
+  readings(): GateReading[] {
+    return this.#gates.map((one) => {
+      const { gate, what, measure, limit, test } = one;
+      const chance = Math.min(1, Math.max(chanceByCalls(one), chanceByUsers(one)));
+      return { gate, what, measure, limit, chance, verdict: this.#verdictOf(one), ...test.totals };
+    });
+  }
+
+  /** A candidate that nobody waits for is to be found, too. */
+  get #hasTooFew(): boolean {
+    return this.#candidates + this.#left < this.#minCalls;
+  }
+
+  #mistakeOf(gate: Gate): number {
+    return Math.max(chanceByCalls(gate), chanceByUsers(gate)) / this.#shareOf(gate);
+  }
+
+  #verdictOf(gate: Gate): Verdict {
+    const { totals } = gate.test;
+    if (totals.candidate.calls === 0 || totals.stable?.calls === 0) return 'no_calls';
+    if (chanceByCalls(gate) / this.#shareOf(gate) > MISTAKES) return 'kept';
+    if (this.#mistakeOf(gate) > MISTAKES) return 'too_few_users';
+    return this.#hasTooFew ? 'too_few_calls' : 'failed';
+  }
+
+  /** Of the mistakes that may be made. Errors are what hurts most: they have half of them, and are found the sooner for it. */
+  #shareOf({ gate, what }: Gate): number {
+    return gate === 'compared' && what === ERRORS ? 0.5 : 0.5 / (this.#gates.length - 1);
+  }
+}
+
+function chanceByCalls({ test }: Gate): number {
+  return Math.exp(-test.log);
+}
+
+function chanceByUsers({ test, isPaired }: Gate): number {
+  return isPaired ? 0 : (test.chanceByUsers ?? 0);
+}
+
+/** What was learned under a limit says nothing of another one; what is compared says the same under any. */
+function withoutOtherLimits({ gates, limits: known }: GateEvidence, limits: GateLimits): EvidenceState {
+  if (!known) return gates;
+  const names = Object.keys({ ...known, ...limits }) as (keyof GateLimits)[];
+  const changed = names.filter((name) => limitOf(known, name) !== limitOf(limits, name));
+  return Object.fromEntries(
+    Object.entries(gates).filter(([gate]) => !changed.some((name) => gate.startsWith(`${name} `))),
+  );
+}
+
+function limitOf(limits: GateLimits, name: keyof GateLimits): number | undefined {
+  return name === 'judge' ? limits.judge?.minScore : limits[name];
+}
