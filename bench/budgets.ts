@@ -1,4 +1,5 @@
-import type { ScenarioResult } from './measure/results.ts';
+import { cpuUsPerUnit, type ScenarioResult } from './measure/results.ts';
+import { median } from './measure/statistics.ts';
 
 /** What the project allows itself: CPU time of one subject against another's in the same run. */
 export interface Budget {
@@ -38,6 +39,45 @@ export function checkBudgets(
       ({ subject, against }) => subject === budget.subject && against === budget.against,
     )?.spread.median;
     outcomes.push({ ...budget, ratio, met: ratio !== undefined && ratio <= budget.maxRatio });
+  }
+  return outcomes;
+}
+
+/** How much more CPU time than another's a call of a subject may take. */
+export interface MoreBudget {
+  scenario: string;
+  subject: string;
+  against: string;
+  /** Highest median difference that is still in budget. */
+  maxUs: number;
+}
+
+/** To check an input and make a request of 2 KB of it. */
+export const MORE_BUDGETS: readonly MoreBudget[] = [
+  { scenario: 'prompt-2kb', subject: 'fairlead-prompt', against: 'fairlead', maxUs: 150 },
+];
+
+export interface MoreOutcome extends MoreBudget {
+  /** Round by round, the median; undefined where the run did not measure both subjects. */
+  moreUs: number | undefined;
+  met: boolean;
+}
+
+/** The same for differences. */
+export function checkMore(budgets: readonly MoreBudget[], results: readonly ScenarioResult[]): MoreOutcome[] {
+  const outcomes: MoreOutcome[] = [];
+  for (const budget of budgets) {
+    const subjects = results.find(({ scenario }) => scenario === budget.scenario)?.subjects ?? [];
+    const ours = subjects.find(({ subject }) => subject === budget.subject);
+    const theirs = subjects.find(({ subject }) => subject === budget.against);
+    if (!ours || !theirs) continue;
+    const differences = ours.rounds.flatMap((round, index) => {
+      const other = theirs.rounds[index];
+      const [our, their] = [cpuUsPerUnit(round), other && cpuUsPerUnit(other)];
+      return our === undefined || their === undefined ? [] : [our - their];
+    });
+    const moreUs = differences.length > 0 ? median(differences) : undefined;
+    outcomes.push({ ...budget, moreUs, met: moreUs !== undefined && moreUs <= budget.maxUs });
   }
   return outcomes;
 }

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makePackage } from '../scripts/build.ts';
-import { BUDGETS, checkBudgets, checkStarts, START_BUDGETS } from './budgets.ts';
+import { BUDGETS, checkBudgets, checkMore, checkStarts, MORE_BUDGETS, START_BUDGETS } from './budgets.ts';
 import { type CpuPlan, planCpusHere } from './measure/cpus.ts';
 import type { ScenarioResult } from './measure/results.ts';
 import { type Entrant, measureScenario } from './measure/rounds.ts';
@@ -59,6 +59,7 @@ async function runBench(options: Options, directory: string): Promise<Report> {
     starts,
     scenarios: results,
     budgets: checkBudgets(BUDGETS, results),
+    moreBudgets: checkMore(MORE_BUDGETS, results),
     startBudgets: checkStarts(
       START_BUDGETS,
       subjects.map(({ name }) => name),
@@ -133,8 +134,8 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 /** Exit code of a run that has to keep its budgets. */
-function judgeBudgets({ budgets, startBudgets }: Report): number {
-  const outcomes = [...budgets, ...startBudgets];
+function judgeBudgets({ budgets, moreBudgets, startBudgets }: Report): number {
+  const outcomes = [...budgets, ...moreBudgets, ...startBudgets];
   if (outcomes.length === 0) throw new Error('--assert finds no budget for what --only leaves');
   return outcomes.every(({ met }) => met) ? 0 : 1;
 }

@@ -34,13 +34,7 @@ export function makeRetirementWatch({
     forget: (name) => controller.forget(name),
     start: async (name, by) => {
       const rollout = find(name);
-      if (!rollout || controller.find(rollout)) return;
-      try {
-        await controller.command(rollout, 'start', by);
-      } catch (error) {
-        // It may need another's consent: it stays a draft.
-        if (!(error instanceof RangeError)) throw error;
-      }
+      if (rollout) await controller.startDraft(rollout, by);
     },
   });
   return new RetirementWatch({

@@ -3,14 +3,10 @@ import type { ControlPlane } from './control/control-plane.ts';
 import { ownPlacesOf, RolloutPromotion } from './control/rollout-promotion.ts';
 import type { JsonObject } from './conversation/json.ts';
 import type { Snapshot } from './gateway/snapshot.ts';
-import { findMovedVersions } from './prompts/moved-versions.ts';
+import { endLabelMove, releasesOfLabel } from './prompts/moved-label.ts';
 import type { PromptBook } from './prompts/prompt-book.ts';
 import type { PromptKeeper } from './prompts/prompt-keeper.ts';
-import type { PromptVersion } from './prompts/versions.ts';
-import { RolloutRefusal } from './rollouts/act.ts';
 import { RolloutController } from './rollouts/controller.ts';
-import { authorOf, leadOf } from './rollouts/label-lead.ts';
-import type { NumberedRelease } from './rollouts/release.ts';
 import { ReleaseLog, type StandingReleases } from './rollouts/release-log.ts';
 import { ReleaseStore } from './rollouts/release-store.ts';
 import type { Rollout, RolloutBook } from './rollouts/rollout-book.ts';
@@ -47,16 +43,7 @@ export function makeRolloutController({
     ...{ store: new RolloutStore(store), book },
     rollouts: () => listRollouts(snapshot()),
     releasesOf: async ({ moves, stable, candidate }) => {
-      if ('prompt' in moves) {
-        const wanted = {
-          ...moves,
-          stable: String(stable['version']),
-          candidate: String(candidate['version']),
-        };
-        const found = findMovedVersions(prompts, wanted, Date.now());
-        if (typeof found === 'string') throw new RolloutRefusal('prompt_version', found);
-        return { stable: releaseOfVersion(found.stable), candidate: releaseOfVersion(found.candidate) };
-      }
+      if ('prompt' in moves) return releasesOfLabel(prompts, moves, { stable, candidate }, Date.now());
       const number = async (release: JsonObject) => ({
         number: await releases.numberOf(moves.model, release, control.revision),
         release,
@@ -70,7 +57,12 @@ export function makeRolloutController({
     onEnd: (rollout, { progress, origin }, isNews) => {
       const { name, moves } = rollout.spec;
       if ('prompt' in moves) {
-        if (origin) void moveLabel({ promptKeeper, log }, { spec: rollout.spec, progress, origin });
+        const ended = { spec: rollout.spec, progress, origin };
+        endLabelMove(promptKeeper, moves, ended).catch((err) => {
+          // Calls go where the rollout says, whatever the label does.
+          const fields = { event: 'rollout_not_written', rollout: name, ...moves, err };
+          log.error(fields, 'the label of a prompt could not be moved where its rollout has ended');
+        });
         return;
       }
       const stable = origin?.stable.release ?? rollout.spec.stable;
@@ -95,27 +87,6 @@ function listRollouts({
   promptRollouts,
 }: Pick<Snapshot, 'rollouts' | 'promptRollouts'>): Rollout[] {
   return [...rollouts.values(), ...promptRollouts.values()].map(({ rollout }) => rollout);
-}
-
-function releaseOfVersion({ name, number, hash }: PromptVersion): NumberedRelease {
-  return { number, release: { version: `${name}@${number}`, hash } };
-}
-
-/** Has the label of a prompt point where its rollout has ended, unless somebody else has moved it meanwhile. */
-async function moveLabel(
-  { promptKeeper, log }: { promptKeeper: PromptKeeper; log: NewsLog },
-  rollout: Required<Pick<Rollout, 'spec' | 'progress' | 'origin'>>,
-): Promise<void> {
-  const { name, moves } = rollout.spec;
-  if (!('prompt' in moves)) return;
-  const { prompt, label } = moves;
-  try {
-    await promptKeeper.lead(prompt, label, (pointer) => leadOf(rollout, pointer), authorOf(name));
-  } catch (err) {
-    // Calls go where the rollout says, whatever the label does.
-    const fields = { event: 'rollout_not_written', rollout: name, prompt, label, err };
-    log.error(fields, 'the label of a prompt could not be moved where its rollout has ended');
-  }
 }
 
 /** What the models of the configuration in force stand on, and what they are to move to. */

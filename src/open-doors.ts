@@ -14,9 +14,9 @@ import { addObjectDoors } from './http/object-doors.ts';
 import { addOpenApiDoor } from './http/open-api-door.ts';
 import { addOpenAiDoors } from './http/openai-doors.ts';
 import { addOperationsDoors, type MetricsPage } from './http/operations-doors.ts';
-import type { PromptCache } from './http/prompt-cache.ts';
 import { addPromptDoors } from './http/prompt-doors.ts';
 import { addResponsesDoors } from './http/responses-doors.ts';
+import type { PromptCache } from './prompt-calls/prompt-cache.ts';
 import type { PromptBook } from './prompts/prompt-book.ts';
 import type { FeedbackBook } from './usage/feedback.ts';
 

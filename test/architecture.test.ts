@@ -23,7 +23,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   quotas: ['conversation', 'dialects', 'config', 'usage', 'store'],
   overload: ['conversation', 'config', 'upstream'],
   rollouts: ['conversation', 'store', 'usage'],
-  prompts: ['conversation', 'dialects', 'store', 'config'],
+  prompts: ['conversation', 'dialects', 'store', 'config', 'rollouts'],
   lifecycle: ['conversation', 'config'],
   responses: ['conversation', 'store', 'usage'],
   threads: [],
@@ -48,6 +48,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'lifecycle',
     'schemas',
   ],
+  'prompt-calls': ['conversation', 'config', 'dialects', 'lifecycle', 'rollouts', 'prompts', 'gateway'],
   http: [
     'conversation',
     'config',
@@ -63,6 +64,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'telemetry',
     'rollouts',
     'prompts',
+    'prompt-calls',
     'lifecycle',
   ],
 };

@@ -1,4 +1,4 @@
-import type { BudgetOutcome, StartOutcome } from '../budgets.ts';
+import type { BudgetOutcome, MoreOutcome, StartOutcome } from '../budgets.ts';
 import {
   cpuUsPerUnit,
   type Ratio,
@@ -20,6 +20,7 @@ export interface Report {
   starts: { subject: string; startMs: number }[];
   scenarios: ScenarioResult[];
   budgets: BudgetOutcome[];
+  moreBudgets: MoreOutcome[];
   startBudgets: StartOutcome[];
 }
 
@@ -45,6 +46,7 @@ export function renderReport(report: Report): string {
     ),
     ...renderFailures(report.scenarios),
     ...report.budgets.map(renderBudget),
+    ...report.moreBudgets.map(renderMoreBudget),
     ...report.startBudgets.map(renderStartBudget),
   ].join('\n\n');
 }
@@ -101,6 +103,11 @@ function renderFailures(scenarios: readonly ScenarioResult[]): string[] {
 function renderBudget({ scenario, subject, against, maxRatio, ratio, met }: BudgetOutcome): string {
   const found = ratio === undefined ? 'not measured' : ratio.toFixed(2);
   return `Budget ${scenario}, ${subject} / ${against} ≤ ${maxRatio}: ${found}, ${met ? 'met' : 'NOT MET'}`;
+}
+
+function renderMoreBudget({ scenario, subject, against, maxUs, moreUs, met }: MoreOutcome): string {
+  const found = moreUs === undefined ? 'not measured' : `${moreUs.toFixed(0)} µs`;
+  return `Budget ${scenario}, ${subject} − ${against} ≤ ${maxUs} µs: ${found}, ${met ? 'met' : 'NOT MET'}`;
 }
 
 function renderStartBudget({ subject, maxMs, startMs, met }: StartOutcome): string {

@@ -7,8 +7,8 @@ export interface CapturePolicy {
   redact: readonly string[];
 }
 
-/** What an answer is written in: a dialect, or the output of a prompt alone, as text, as JSON, or as the events of a stream. */
-export type AnswerForm = CallerDialectName | 'output';
+/** What an answer is written in: a dialect, or the output of a prompt alone, which is JSON (`output`) or `text`, or the events of a stream of it. */
+export type AnswerForm = CallerDialectName | 'output' | 'text';
 
 /** A call whose prompt and answer are to be kept. */
 export interface CapturedCall {

@@ -49,10 +49,11 @@ function readAnswer(
   bytes: Buffer,
   request: JsonValue | undefined,
 ): JsonValue | undefined {
+  if (form === 'text') return stream ? collectOutput(bytes) : bytes.toString('utf8');
   // Also a call that asked for a stream may be answered with one JSON text: an error, Gemini's streams without `alt=sse`.
   const text = bytes.toString('utf8');
   const whole = tryParseJson(text);
-  if (form === 'output') return whole ?? (stream ? collectOutput(bytes) : text);
+  if (form === 'output') return whole ?? (stream ? collectOutput(bytes) : undefined);
   if (whole !== undefined || !stream || form === null) return whole;
   try {
     return collectStream(form, bytes, isObject(request) ? request : undefined);

@@ -1,6 +1,7 @@
 import { picoschema } from 'dotprompt';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
 import { describeFaults } from '../prompts/faults.ts';
+import { promptPath } from '../prompts/prompt-path.ts';
 import { ValueCheck } from '../prompts/values.ts';
 import type { PromptTest } from './prompt-test-file.ts';
 import { diffLines } from './text-diff.ts';
@@ -68,7 +69,7 @@ async function callPrompt(
 ): Promise<Answered> {
   const began = performance.now();
   const query = model === undefined ? '' : `?model=${encodeURIComponent(model)}`;
-  const answer = await fetch(`${url}/v1/prompts/${prompt}${query}`, {
+  const answer = await fetch(`${url}${promptPath(prompt)}${query}`, {
     method: 'POST',
     // What is kept of an earlier run tells nothing.
     headers: {
@@ -124,9 +125,11 @@ async function checkCost(
     });
     const record = tryParseJson(await answer.text());
     if (answer.status === 200 && isObject(record)) {
-      const { costMicroUsd } = record;
+      const { costMicroUsd, target } = record;
       if (typeof costMicroUsd !== 'number')
-        return ["what it cost is not known: its target has no price under 'prices'"];
+        return [
+          `what it cost is not known: '${target}' has no price. Say it under 'prices', or leave 'maxCostUsd' out`,
+        ];
       const usd = costMicroUsd / 1e6;
       return usd > maxUsd ? [`it cost $${usd}, and may cost $${maxUsd}`] : [];
     }

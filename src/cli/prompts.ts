@@ -12,7 +12,7 @@ const USAGE = `prompts list [NAME]
        fairlead prompts test [NAME…]
        fairlead prompts diff NAME [FROM] [TO]
        fairlead prompts publish NAME[@VERSION] [--label LABEL]
-       fairlead prompts promote NAME@VERSION [LABEL]
+       fairlead prompts promote NAME@VERSION [--label LABEL]
        fairlead prompts unlabel NAME LABEL
        fairlead prompts retire NAME[@VERSION] [--on DATE] [--successor NAME[@VERSION]]
        (each with [--url URL] [--admin-key KEY] [--json])
@@ -27,7 +27,7 @@ beginning of a hash.
   unlabel           takes a label away; without 'production' the name alone is a 404, and versions are called by their numbers
   retire            ends a version, or the prompt with all of them: calls get a 410 with the successor
 
-  --label LABEL     production where absent, as with promote
+  --label LABEL     what points at it then; production where absent (of promote it may stand behind the version without '--label')
   --on DATE         when it ends (2027-01-31): until then its answers say so; at once where absent
   --successor WHAT  what to call instead; the prompt's own name where another version is in production
   --json            the gateway's answer as JSON
@@ -69,7 +69,7 @@ const WORDS: Readonly<Record<string, { names: [number, number]; flags: (keyof Fl
   list: { names: [0, 1], flags: [] },
   diff: { names: [1, 3], flags: [] },
   publish: { names: [1, 1], flags: ['label'] },
-  promote: { names: [1, 2], flags: [] },
+  promote: { names: [1, 2], flags: ['label'] },
   unlabel: { names: [2, 2], flags: [] },
   retire: { names: [1, 1], flags: ['on', 'successor'] },
 };
@@ -96,6 +96,8 @@ function findMistake([word = '', ...names]: string[], flags: Flags): string | un
   const [least, most] = known.names;
   if (names.length < least) return word === 'unlabel' ? 'name a prompt and its label' : 'name one prompt';
   if (names.length > most) return `'${names[most]}' is too much`;
+  if (word === 'promote' && names.length > 1 && flags.label !== undefined)
+    return `'${names[1]}' and '${flags.label}' are two labels`;
   for (const flag of ['label', 'on', 'successor'] as const)
     if (flags[flag] !== undefined && !known.flags.includes(flag)) return `${word} takes no --${flag}`;
   const { version } = readReference(names[0] ?? '');

@@ -5,7 +5,7 @@ import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { reserveRequest } from './reserve-quota.ts';
 import { beginStream, sendJson } from './respond.ts';
-import { settleCall } from './settle.ts';
+import { settleCall, setUsageAside } from './settle.ts';
 import { endStream } from './stream-commit.ts';
 
 /** An answer that was given before, and what giving it again saves. */
@@ -19,7 +19,7 @@ export type Prepare = (call: Call) => Promise<EarlierAnswer | undefined>;
 
 /**
  * Answers a call with an earlier answer: it asks nobody, so it takes a request of its limits and neither tokens nor money, and costs
- * nothing. Whether its caller may call the model was asked before.
+ * nothing but what attempts of before used, of a version that gave no answer. Whether its caller may call the model was asked before.
  *
  * @throws GatewayError `rate_limited`, `overloaded`
  */
@@ -29,10 +29,17 @@ export async function answerKept(
   { completion, saved }: EarlierAnswer,
 ): Promise<void> {
   if (call.cancelled || call.settled) return;
-  await reserveRequest(gateway, call);
+  if (!call.reservation) await reserveRequest(gateway, call);
+  leaveAttempts(gateway, call);
   // One that is refused saves nothing.
   call.saved = saved;
   send(gateway, call, completion);
+}
+
+/** Whoever was asked before has not answered. */
+function leaveAttempts(gateway: Gateway, call: Call): void {
+  if (call.usage) setUsageAside(gateway, call, call.usage);
+  call.target = undefined;
 }
 
 function send(gateway: Gateway, call: Call, completion: Completion): void {

@@ -10,7 +10,7 @@ import { planTexts } from './check-texts.ts';
 import type { Gateway } from './gateway.ts';
 import { MAX_ATTEMPTS, type PlannedAttempt, planAttempts } from './plan.ts';
 import { planObject } from './plan-object.ts';
-import { mayStandIn } from './prompt-side.ts';
+import { mayStandIn, type PromptRequest } from './prompt-side.ts';
 import { REGION_NOT_ALLOWED } from './regions.ts';
 import { reserveQuota } from './reserve-quota.ts';
 import { failCall } from './respond.ts';
@@ -83,21 +83,25 @@ function goOnWithStable(gateway: Gateway, call: Call, thrown: unknown): boolean 
   const room = MAX_ATTEMPTS - call.attempts.length;
   if (!side?.stable || room < 1 || !mayStandIn(call, thrown)) return false;
   call.standIn = undefined;
+  const goOn = async (stable: PromptRequest) => {
+    if (call.cancelled || call.settled) return;
+    // What the candidate's model cannot serve is on no side.
+    if (thrown instanceof GatewayError && thrown.code === REGION_NOT_ALLOWED) call.rollout = undefined;
+    else side.givenUpAfter = call.attempts.length;
+    call.become(stable);
+    admitCall(call);
+    const earlier = await stable.prepare?.(call);
+    if (earlier) return answerKept(gateway, call, earlier);
+    if (call.cancelled || call.settled) return;
+    const plan = planAttempts(gateway, call);
+    call.retries = Math.min(call.retries, room - 1);
+    // What was set aside for the one is settled with what both have used, as a repair is.
+    if (call.reservation) attemptInTurn(gateway, call, plan);
+    else reserveAndAttempt(gateway, call, plan);
+  };
   side
     .stable()
-    .then((request) => {
-      if (call.cancelled || call.settled) return;
-      // What the candidate's model cannot serve is on no side.
-      if (thrown instanceof GatewayError && thrown.code === REGION_NOT_ALLOWED) call.rollout = undefined;
-      else side.givenUpAfter = call.attempts.length;
-      call.become(request);
-      admitCall(call);
-      const plan = planAttempts(gateway, call);
-      call.retries = Math.min(call.retries, room - 1);
-      // What was set aside for the one is settled with what both have used, as a repair is.
-      if (call.reservation) attemptInTurn(gateway, call, plan);
-      else reserveAndAttempt(gateway, call, plan);
-    })
+    .then(goOn)
     .catch((failed) => failCall(gateway, call, failed));
   return true;
 }

@@ -3,6 +3,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { Rollout } from '../rollouts/rollout-book.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { RolloutFlag } from '../usage/rollout-note.ts';
+import type { Prepare } from './answer-kept.ts';
 import type { Call } from './call.ts';
 import type { Door } from './door.ts';
 import { REGION_NOT_ALLOWED } from './regions.ts';
@@ -13,6 +14,8 @@ export interface PromptRequest {
   door: Door;
   body: Buffer;
   caller: Caller;
+  /** Where the prompt's answers are kept. */
+  prepare?: Prepare | undefined;
 }
 
 /** Of a call whose prompt is in a rollout. */

@@ -100,7 +100,7 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
     target: call.target?.name ?? null,
     stream: call.stream,
     usage: isCount || (call.usage?.estimated && !isEstimable) ? null : (call.usage ?? null),
-    costMicroUsd: isCount || call.object || call.saved ? 0 : null,
+    costMicroUsd: isCount || call.object || (call.saved && !isPricedByAttempt(call)) ? 0 : null,
     outcome,
     status,
     latencyMs: gateway.monotonicMs() - call.startedMs,

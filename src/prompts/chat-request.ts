@@ -22,13 +22,18 @@ export function chatMessages(rendered: readonly RenderedMessage[]): JsonObject[]
     const isText = parts.every(({ type }) => type === 'text');
     if (role === 'system' && !isText)
       throw new RenderError('The prompt has a medium in what the system says, where only text may stand.');
-    // Lines of a file around a role are no words of its message.
-    const text = () =>
-      parts
-        .map(({ text }) => text)
-        .join('')
-        .trim();
-    return { role: ROLES[role], content: isText ? text() : parts };
+    const text = () => parts.map(({ text }) => text).join('');
+    return { role: ROLES[role], content: isText ? text().trim() : trimEnds(parts) };
+  });
+}
+
+/** Lines of a file around a role are no words of its message. */
+function trimEnds(parts: readonly JsonObject[]): JsonObject[] {
+  return parts.map((part, index) => {
+    const { text } = part;
+    if (typeof text !== 'string') return part;
+    if (index === 0) return { ...part, text: text.trimStart() };
+    return index === parts.length - 1 ? { ...part, text: text.trimEnd() } : part;
   });
 }
 

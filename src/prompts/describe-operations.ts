@@ -1,6 +1,7 @@
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import type { Prompt } from './compile-prompt.ts';
 import { parameterSchema } from './parameters.ts';
+import { promptPath } from './prompt-path.ts';
 import { namesType, propertiesOf } from './text-values.ts';
 
 /** What prompts add to an OpenAPI 3.1 document. */
@@ -26,16 +27,17 @@ export function describeOperations(prompts: readonly Prompt[], error: JsonObject
     if (form !== undefined) schemas[form] = inComponent(formSchema(prompt), form);
     const output = `${id}_output`;
     if (prompt.output.format === 'json') schemas[output] = inComponent(outputSchema(prompt), output);
-    operations.paths[`/v1/prompts/${prompt.name}`] = {
+    operations.paths[promptPath(prompt.name)] = {
       post: describeOperation(prompt, { id, input, form, output, error }),
     };
   }
   return operations;
 }
 
-/** A name may hold what no identifier does: `support/triage` and `support-triage` would be the same. */
+/** A name may hold what no identifier does: `support/triage` and `support-triage` would be the same. What is rarer than that is its number. */
 function takeId(name: string, taken: Set<string>): string {
-  const plain = name.replace(/\W/g, '_');
+  const written = name.replace(/[^\w/-]/gu, (character) => `_${character.codePointAt(0)?.toString(16)}_`);
+  const plain = written.replace(/\W/g, '_');
   let id = plain;
   for (let number = 2; taken.has(id); number++) id = `${plain}_${number}`;
   taken.add(id);
@@ -58,7 +60,7 @@ function describeOperation(
     tags: ['prompts'],
     security: [{ tenantKey: [] }],
     parameters: [
-      ...(hasTools ? [FORMAT] : []),
+      hasTools ? DIALECT : FORMAT,
       { name: 'stream', in: 'query', description: STREAM, schema: { type: 'boolean' } },
       ...[...overrides].map((parameter) => ({
         ...{ name: parameter, in: 'query' },
@@ -85,12 +87,20 @@ function describeOperation(
   };
 }
 
+const DIALECTS = ['chat', 'responses', 'messages'];
 const FORMAT: JsonObject = {
+  name: 'format',
+  in: 'query',
+  description:
+    'The answer of a dialect in the place of the output: it does not have the schema that is said here.',
+  schema: { type: 'string', enum: ['output', ...DIALECTS], default: 'output' },
+};
+const DIALECT: JsonObject = {
   name: 'format',
   in: 'query',
   required: true,
   description: 'Whose answers it is to be: one that calls tools has no output.',
-  schema: { type: 'string', enum: ['chat', 'responses', 'messages'] },
+  schema: { type: 'string', enum: DIALECTS },
 };
 const IN_DIALECT = 'The answer of the dialect.';
 const STREAM = 'Answers with events, as `Accept: text/event-stream` does.';

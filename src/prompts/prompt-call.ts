@@ -3,7 +3,7 @@ import { isObject, type JsonObject, type JsonValue } from '../conversation/json.
 import { chatMessages } from './chat-request.ts';
 import type { Prompt } from './compile-prompt.ts';
 import { describeFaults } from './faults.ts';
-import { parameterName } from './parameters.ts';
+import { parameterName, parameterSchema } from './parameters.ts';
 import { RenderError } from './render-error.ts';
 import type { RenderedMessage, TemplateData } from './template.ts';
 import { findToolTurn, readToolTurn } from './tool-turn.ts';
@@ -143,10 +143,20 @@ function readOverrides({ name, overrides }: Prompt, given: PromptCall['overrides
         'override_not_allowed',
       );
     }
-    const isNumber = typeof value === 'string' && value !== '' && Number.isFinite(Number(value));
-    set[parameter] = isNumber && parameter !== 'model' ? Number(value) : value;
+    if (Object.hasOwn(set, parameter)) throw invalidRequest(`'${parameter}' is set twice.`, key);
+    set[parameter] = typeof value === 'string' ? readParameter(parameter, key, value) : value;
   }
   return set;
+}
+
+/** A URL has texts alone. `key`: what the caller calls the parameter. */
+function readParameter(parameter: string, key: string, text: string): JsonValue {
+  const { type } = parameterSchema(parameter);
+  if (type === 'string') return text;
+  const isWhole = type === 'integer';
+  if (!(isWhole ? /^-?\d+$/ : /^-?\d+(\.\d+)?$/).test(text))
+    throw invalidRequest(`'${key}' must be a ${isWhole ? 'whole ' : ''}number.`, key);
+  return Number(text);
 }
 
 async function render(template: Prompt['template'], data: TemplateData): Promise<JsonObject[]> {

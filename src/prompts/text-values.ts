@@ -24,7 +24,8 @@ export function findTextInput(
   const properties = propertiesOf(input?.schema);
   const required = input?.schema['required'];
   const texts = Object.keys(properties).filter(
-    (name) => isFreeText(properties[name]) && given[name] === undefined && inputDefaults[name] === undefined,
+    (name) =>
+      isFreeText(properties[name]) && !Object.hasOwn(given, name) && !Object.hasOwn(inputDefaults, name),
   );
   const needed = texts.filter((name) => Array.isArray(required) && required.includes(name));
   const [one, other] = needed.length > 0 ? needed : texts;

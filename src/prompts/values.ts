@@ -170,7 +170,9 @@ export function withDefaults(schema: JsonValue | undefined, value: JsonValue): J
   if (!isObject(value) || !isObject(properties)) return value;
   const filled: JsonObject = { ...value };
   for (const [name, property] of Object.entries(properties)) {
-    const given = filled[name] === undefined && isObject(property) ? property['default'] : filled[name];
+    // A field may be called 'toString'.
+    const own = Object.hasOwn(filled, name) ? filled[name] : undefined;
+    const given = own === undefined && isObject(property) ? property['default'] : own;
     if (given !== undefined) filled[name] = withDefaults(property, given);
   }
   return filled;

@@ -1,7 +1,7 @@
 import { RepeatedLook } from '../store/repeated-look.ts';
 import type { CallRow } from '../store/schema.ts';
 import { isAnsweredByAnother, readRolloutNote } from '../usage/rollout-note.ts';
-import { type Action, act, type Outcome } from './act.ts';
+import { type Action, act, type Outcome, RolloutRefusal } from './act.ts';
 import { type ApprovalRequest, needsApproval, requestOn } from './approval.ts';
 import { Evidence, type Failure } from './evidence.ts';
 import { observe, readJudged, whoseOf } from './observe.ts';
@@ -152,6 +152,19 @@ export class RolloutController {
       }
       this.#tell(rollout, from, changed, evidence);
       return changed.progress;
+    }
+  }
+
+  /** Starts a rollout that nobody has started, or asked to, yet; another instance may just do so. */
+  async startDraft(rollout: Rollout, by: string): Promise<void> {
+    if (this.find(rollout)) return;
+    try {
+      await this.command(rollout, 'start', by);
+    } catch (error) {
+      const isDone =
+        error instanceof RolloutRefusal &&
+        (error.code === 'rollout_phase' || error.code === 'approval_pending');
+      if (!isDone) throw error;
     }
   }
 

@@ -1,5 +1,6 @@
 import { isOver } from './progress.ts';
-import type { Rollout } from './rollout-book.ts';
+import type { Rollout, RolloutSpec } from './rollout-book.ts';
+import type { StoredRollout } from './rollout-store.ts';
 
 /** Where a label points, and who had it do so. */
 export interface Pointer {
@@ -28,4 +29,13 @@ export function leadOf(
   const isBetween = number === stable.number || number === candidate.number;
   if (!isBetween || (author !== authorOf(name) && movedAt > progress.since)) return 'label';
   return progress.phase === 'promoted' ? candidate.number : stable.number;
+}
+
+/** Whether nobody moves the label by hand: its rollout takes a second person, and waits for one or is under way. `stored`: with what still waits. */
+export function guardsLabel(
+  { approval }: Pick<RolloutSpec, 'approval'>,
+  stored: Pick<StoredRollout, 'progress' | 'approval'> | undefined,
+): boolean {
+  if (approval === 'none' || !stored) return false;
+  return stored.approval !== undefined || (stored.progress.phase !== 'draft' && !isOver(stored.progress));
 }

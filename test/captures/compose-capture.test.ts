@@ -52,9 +52,8 @@ test('a stream that broke off is what had come of it', () => {
   assert.match(capture.response ?? '', /Half an ans/);
 });
 
-test('the output of a prompt is kept as it is: text, JSON, or what the events of a stream make up', () => {
+test('the output of a prompt is kept as it is: JSON, or what the events of a stream make up', () => {
   const outputs: [string, boolean, unknown][] = [
-    ['It is fine.', false, 'It is fine.'],
     ['{"mood":"fine"}', false, { mood: 'fine' }],
     ['event: delta\ndata: {"text":"It "}\n\nevent: delta\ndata: {"text":"is"}\n\n', true, 'It is'],
     [
@@ -65,6 +64,16 @@ test('the output of a prompt is kept as it is: text, JSON, or what the events of
   for (const [answer, stream, kept] of outputs) {
     const capture = composeCapture(source({ form: 'output', stream, answer: Buffer.from(answer) }));
     assert.deepEqual([parse(capture.response), capture.gap], [kept, null]);
+  }
+});
+
+test('a text output is kept as text, also where it is JSON', () => {
+  for (const said of ['42', '{"mood":"fine"}', 'null', '"quoted"', 'It is fine.']) {
+    const whole = composeCapture(source({ form: 'text', answer: Buffer.from(said) }));
+    assert.equal(parse(whole.response), said);
+    const events = `event: delta\ndata: ${JSON.stringify({ text: said })}\n\n`;
+    const stream = composeCapture(source({ form: 'text', stream: true, answer: Buffer.from(events) }));
+    assert.equal(parse(stream.response), said);
   }
 });
 

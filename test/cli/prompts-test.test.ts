@@ -127,6 +127,21 @@ test('each expectation that is not met is told, and is in the JUnit file', async
   assert.equal((JSON.parse(json) as { failures: string[] }[])[1]?.failures.length, 0);
 });
 
+test('a cost that nobody knows is told as that, with whose it is and what to do', async (context) => {
+  const { folder, run } = await setUp(context, PASSING);
+  await writeFile(join(folder, 'c# and f#.prompt'), '---\nmodel: echo/echo\n---\nHi {{name}}\n');
+  await writeFile(
+    join(folder, 'c# and f#.test.yaml'),
+    'tests:\n  - { name: cheap, input: { name: Ada }, expect: { contains: Ada, maxCostUsd: 1 } }\n',
+  );
+  const { code, stdout } = await run('c# and f#');
+  assert.equal(code, 1, stdout);
+  const told =
+    "     what it cost is not known: 'echo/echo' has no price. Say it under 'prices', or leave 'maxCostUsd' out\n";
+  assert.match(stdout, /^FAIL c# and f#: cheap /);
+  assert.ok(stdout.endsWith(`${told}0 passed, 1 failed\n`), stdout);
+});
+
 test('a file that is wrong is told with its lines, and nothing is run', async (context) => {
   const { run } = await setUp(
     context,

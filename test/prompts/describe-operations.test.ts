@@ -53,11 +53,52 @@ test('a prompt with a place for it takes earlier messages; what has a default ma
   assert.deepEqual(schemas['plain_input']?.['required'], ['text']);
 });
 
+function idsOf(paths: Record<string, JsonObject>): string[] {
+  return Object.values(paths).map(({ post }) => String((post as JsonObject)['operationId']));
+}
+
 test('names that are the same as identifiers are told apart', async () => {
   const source = '---\nmodel: m\n---\nHello.\n';
   const { paths } = await describe({ 'a/b': source, 'a-b': source, a_b: source });
-  const ids = Object.values(paths).map(({ post }) => (post as JsonObject)['operationId']);
-  assert.deepEqual(ids, ['a_b', 'a_b_2', 'a_b_3']);
+  assert.deepEqual(idsOf(paths), ['a_b', 'a_b_2', 'a_b_3']);
+});
+
+test('a path has what a name holds as a URL does, and no template; an identifier has letters, digits and _', async () => {
+  const source = '---\nmodel: m\noutput: { schema: { a: string } }\n---\nHello.\n';
+  const names = ['c# and f#', 'c/ and f', 'what?', '100%', '{id}', 'größe/日本', 'a+b=c'];
+  const { paths, schemas } = await describe(Object.fromEntries(names.map((name) => [name, source])));
+  const found = Object.keys(paths).map((path) => {
+    assert.match(path, /^\/v1\/prompts(\/[\w.~%!'()*-]+)+$/);
+    assert.equal(new URL(path, 'http://h').pathname, path);
+    return decodeURIComponent(path.slice('/v1/prompts/'.length));
+  });
+  assert.deepEqual(found, names);
+  const ids = idsOf(paths);
+  assert.deepEqual(
+    ids.filter((id) => !/^\w+$/.test(id) || /^_*\d*$/.test(id)),
+    [],
+  );
+  // They are the same whatever other prompts there are.
+  assert.deepEqual(idsOf((await describe({ 'a+b=c': source })).paths), ids.slice(-1));
+  for (const name of Object.keys(schemas)) assert.match(name, /^\w+$/);
+});
+
+test('an operation tells that its answer may be that of a dialect', async () => {
+  const { paths } = await describe({
+    plain: '---\nmodel: m\n---\nHello.\n',
+    tools: '---\nmodel: m\ntoolDefs: [{ name: look, inputSchema: { type: object } }]\n---\nHello.\n',
+  });
+  const format = (name: string) => {
+    const { parameters } = (paths[`/v1/prompts/${name}`]?.['post'] ?? {}) as { parameters: JsonObject[] };
+    const { required, schema } = parameters.find((parameter) => parameter['name'] === 'format') ?? {};
+    return { required: required ?? false, schema };
+  };
+  const dialects = ['chat', 'responses', 'messages'];
+  assert.deepEqual(format('plain'), {
+    required: false,
+    schema: { type: 'string', enum: ['output', ...dialects], default: 'output' },
+  });
+  assert.deepEqual(format('tools'), { required: true, schema: { type: 'string', enum: dialects } });
 });
 
 test('a prompt that has media takes forms, in which these are files', async () => {

@@ -34,6 +34,19 @@ input:
 {{media url=image}}
 {{#each pages}}{{media url=this}}{{/each}}
 `,
+    'inherited.prompt': `---
+model: up/m
+input:
+  schema:
+    constructor: string
+    toString?: string
+    valueOf?(array): string
+---
+{{constructor}} {{#if toString}}and {{toString}}{{/if}}{{#each valueOf}}, {{this}}{{/each}}
+`,
+    'framed.prompt':
+      '---\nmodel: up/m\n---\n{{role "user"}}\n\nAbout {{about}}:\n{{media url=image}}\nIs it open?\n\n',
+    'anything.prompt': '---\nmodel: up/m\n---\n{{json @root}}\n',
   },
   {
     server: { port: 0, bodyLimit: '64KB' },
@@ -79,6 +92,16 @@ test('a file of a form is a data URL, and its fields are what their schema says'
   const [text, image] = partsAsked();
   assert.match(String(text?.['text']), /\{"a": 1\} 3 strictly/);
   assert.deepEqual(image, { type: 'image_url', image_url: { url: IMAGE_URL } });
+});
+
+test('lines of the file around a role are no words of its message, beside a medium either', async () => {
+  const fields: [string, string | File][] = [
+    ['image', IMAGE],
+    ['about', '  A shop  '],
+  ];
+  assert.equal((await send(fields, '/v1/prompts/framed')).status, 200);
+  const texts = partsAsked().map(({ text }) => text ?? 'image');
+  assert.deepEqual(texts, ['About   A shop  :\n', 'image', '\nIs it open?']);
 });
 
 test('files of one field are a list, of other types files', async () => {
@@ -143,6 +166,45 @@ test('what does not fit is refused with its path', async () => {
   assert.equal(asked, undefined);
   const large = await send([['image', new File([new Uint8Array(80_000)], 'a.png', { type: 'image/png' })]]);
   assert.equal(large.status, 413);
+});
+
+test('a field may be called as what every object of JavaScript has, and is no more than a field', async () => {
+  const proto = await send([
+    ['image', IMAGE],
+    ['__proto__', 'x'],
+  ]);
+  assert.equal(proto.status, 400);
+  assert.equal(((await proto.json()) as { error: { param: string } }).error.param, '__proto__');
+  const cases: [[string, string][], string][] = [
+    [[['constructor', 'a']], 'a'],
+    [
+      [
+        ['constructor', 'a'],
+        ['toString', 'b'],
+      ],
+      'a and b',
+    ],
+    [
+      [
+        ['constructor', 'a'],
+        ['valueOf', 'b'],
+        ['valueOf', 'c'],
+      ],
+      'a , b, c',
+    ],
+  ];
+  for (const [fields, said] of cases) {
+    const answer = await send(fields, '/v1/prompts/inherited');
+    assert.equal(answer.status, 200, await answer.text());
+    assert.equal(asked?.['messages'] && (asked['messages'] as JsonObject[])[0]?.['content'], said);
+  }
+  const fields: [string, string][] = [
+    ['__proto__', 'x'],
+    ['constructor', 'y'],
+  ];
+  assert.equal((await send(fields, '/v1/prompts/anything')).status, 200);
+  const [{ content } = {}] = (asked?.['messages'] ?? []) as JsonObject[];
+  assert.deepEqual(Object.entries(JSON.parse(String(content)) as JsonObject), fields);
 });
 
 test('every form that fetch writes is read as it was', async () => {

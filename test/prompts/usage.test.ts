@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { UsageSum } from '../../src/usage/queries.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
+import { adminClient } from '../support/admin.ts';
 import { ADMIN_KEY, startGateway } from '../support/gateway.ts';
 import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
 
@@ -76,6 +77,23 @@ test('calls are found and summed by their prompt', async () => {
       ['support/one@1', 1],
     ],
   );
+});
+
+test('a call that its prompt refuses is one of the prompt, and one of a prompt that there is not is of none', async () => {
+  const { gateway, call } = await setUp();
+  const admin = adminClient(gateway.url);
+  assert.equal((await gateway.post('/v1/prompts/hello', '[1]')).status, 400);
+  assert.equal((await gateway.post('/v1/prompts/support/one@1?format=none', {})).status, 400);
+  assert.equal((await call('none')).status, 404);
+  await admin.must('POST', '/prompts/support%2Ftwo/retire', {});
+  assert.equal((await call('support/two')).status, 410);
+  const records = await gateway.calls(4);
+  assert.deepEqual(records.map(({ prompt, status }) => `${status} ${prompt}`).toSorted(), [
+    '400 hello@1',
+    '400 support/one@1',
+    '404 undefined',
+    '410 support/two@1',
+  ]);
 });
 
 test("a tenant's limit on prompts holds for all that it matches, and for nothing else", async () => {

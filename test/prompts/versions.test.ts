@@ -83,8 +83,10 @@ test('versions and labels are called by name, and moved from the command line', 
   await until('the second version', async () => (await say(gateway, 'hello')) === 'hello@2: Good day Ada');
   assert.equal(await say(gateway, 'hello@1'), 'hello@1: Hello Ada');
 
-  assert.match((await run('promote', 'hello@1', 'staging')).stdout, /1 .*published +staging/);
+  assert.match((await run('promote', 'hello@1', '--label', 'staging')).stdout, /1 .*published +staging/);
   assert.equal(await say(gateway, 'hello@staging'), 'hello@1: Hello Ada');
+  assert.match((await run('promote', 'hello@1', 'canary')).stdout, /1 .*published +.*canary/);
+  assert.equal((await run('unlabel', 'hello', 'canary')).exitCode, 0);
   const diff = await run('diff', 'hello', 'staging', 'production');
   assert.match(
     diff.stdout,
@@ -129,6 +131,8 @@ test('versions and labels are called by name, and moved from the command line', 
     [['unlabel', 'hello', 'none'], 1],
     [['promote', 'hello'], 2],
     [['promote', 'hello@9'], 1],
+    [['promote', 'hello@1', 'one', '--label', 'other'], 2],
+    [['publish', 'hello@1', 'staging'], 2],
     [['diff'], 2],
     [['list', '--label', 'x'], 2],
     [['begin'], 2],

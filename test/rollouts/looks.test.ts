@@ -87,6 +87,25 @@ onEachDatabase((database) => {
     }
   });
 
+  test('a draft that two instances start is started once, and neither fails', async (context) => {
+    const store = await database.open(context);
+    for (const approval of ['none', 'start'] as const) {
+      const spec: RolloutSpec = { ...SPEC, name: `of ${approval}`, approval };
+      const [one, other] = [makeInstance(store, { spec }), makeInstance(store, { spec })];
+      await one.controller.start();
+      await other.controller.start();
+      await one.controller.startDraft(one.rollout(), 'lifecycle');
+      // It has not looked since.
+      assert.equal(other.controller.find(other.rollout()), undefined);
+      await other.controller.startDraft(other.rollout(), 'lifecycle');
+      const phase = approval === 'none' ? 'canary' : 'draft';
+      for (const { controller, rollout } of [one, other]) {
+        assert.equal(controller.find(rollout())?.progress.phase, phase);
+        await controller.stop();
+      }
+    }
+  });
+
   test('instances that have a rollout otherwise do not ask for its promotion by turns', async (context) => {
     const store = await database.open(context);
     let [nowMs, asked] = [1_000_000, 0];

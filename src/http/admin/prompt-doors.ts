@@ -14,6 +14,7 @@ import {
   stateOf,
   successorOf,
 } from '../../prompts/versions.ts';
+import { guardsLabel } from '../../rollouts/label-lead.ts';
 import { type AdminDoor, type AdminParts, type AdminRequest, door } from './admin-door.ts';
 import { pageOf, pageQuery } from './parse.ts';
 
@@ -126,6 +127,7 @@ async function command(
   wish: PromptWish,
 ): Promise<{ body: JsonObject }> {
   findRecord(parts, name);
+  if (wish.action !== 'retire') await refuseGuarded(parts, name, wish.label ?? PRODUCTION);
   try {
     await parts.promptKeeper.command(name, wish, author);
   } catch (error) {
@@ -136,6 +138,22 @@ async function command(
     throw new GatewayError('invalid_request', message, { status: 409, code: error.code });
   }
   return { body: describeAll(findRecord(parts, name)) };
+}
+
+/** What takes a second person is not done by hand beside it; to roll back takes nobody. */
+async function refuseGuarded({ rollouts }: AdminParts, prompt: string, label: string): Promise<void> {
+  for (const rollout of rollouts.list()) {
+    const { name, moves } = rollout.spec;
+    if (!('prompt' in moves) || moves.prompt !== prompt || moves.label !== label) continue;
+    // What another instance did just now counts, too.
+    await rollouts.findNamed(name);
+    if (!guardsLabel(rollout.spec, rollouts.find(rollout))) continue;
+    throw new GatewayError(
+      'invalid_request',
+      `The label '${label}' of '${prompt}' is moved by the rollout '${name}', which takes a second person: promote that, or roll it back, first.`,
+      { status: 409, code: 'rollout_under_way' },
+    );
+  }
 }
 
 function findRecord({ prompts }: AdminParts, name: string): PromptRecord {

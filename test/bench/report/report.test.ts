@@ -45,6 +45,9 @@ function reportOf(subjects: SubjectResult[]): Report {
     budgets: [
       { scenario: 'call-1kb', subject: 'fairlead', against: 'nginx', maxRatio: 4, ratio: 3, met: true },
     ],
+    moreBudgets: [
+      { scenario: 'prompt', subject: 'prompt', against: 'fairlead', maxUs: 150, moreUs: 108.4, met: true },
+    ],
     startBudgets: [{ subject: 'fairlead', maxMs: 2_000, startMs: 2_345, met: false }],
   };
 }
@@ -93,5 +96,7 @@ test('a subject that is missing has no row, and a line that says what to do', ()
 });
 
 test('every budget is named with what was found', () => {
-  assert.match(renderReport(reportOf([])), /Budget call-1kb, fairlead \/ nginx ≤ 4: 3\.00, met$/m);
+  const text = renderReport(reportOf([]));
+  assert.match(text, /Budget call-1kb, fairlead \/ nginx ≤ 4: 3\.00, met$/m);
+  assert.match(text, /Budget prompt, prompt − fairlead ≤ 150 µs: 108 µs, met$/m);
 });

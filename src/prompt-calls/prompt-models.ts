@@ -60,7 +60,8 @@ export class PromptModels {
         const chatRequest = await makeChatRequest(prompt, { input, overrides, stream }, promptModel);
         const body = Buffer.from(JSON.stringify({ ...carried, ...chatRequest }));
         const door = this.#doors.find(prompt, dialect.name) ?? own;
-        return { prompt, door, chatRequest, body, caller: forPrompt(caller, prompt, promptModel) };
+        const prepare = this.#cache.prepareFor({ prompt, chatRequest });
+        return { prompt, door, chatRequest, body, caller: forPrompt(caller, prompt, promptModel), prepare };
       },
     );
     call.caller = prepared.caller;
@@ -68,7 +69,7 @@ export class PromptModels {
     call.door = prepared.door;
     call.rollout = prepared.rollout;
     admitCall(call);
-    return this.#cache.findOrWatch(call, prepared);
+    return prepared.prepare?.(call);
   }
 
   /**
@@ -85,7 +86,7 @@ export class PromptModels {
     if (found.state === 'retired') throw retiredPrompt(found);
     const { prompt } = found;
     const request = await makeChatRequest(prompt, { input, overrides: {}, stream: false }, fallback);
-    return { request, prompt: recordedName(prompt) };
+    return { request, prompt: recordedName(prompt.version) };
   }
 }
 

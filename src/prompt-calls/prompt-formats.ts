@@ -7,6 +7,7 @@ import { responses } from '../dialects/responses/index.ts';
 import type { Door } from '../gateway/door.ts';
 import { promptDialect } from '../prompts/answer.ts';
 import type { PublishedPrompt } from '../prompts/prompt-book.ts';
+import type { PromptVersion } from '../prompts/versions.ts';
 import { withoutExtras, withoutQuotes, withoutQuotesOrExtras } from '../prompts/without-quotes.ts';
 import { promptHeaders } from './prompt-notice.ts';
 
@@ -43,25 +44,26 @@ export class PromptDoors {
 }
 
 /** How records name what was called. */
-export function recordedName({ name, version }: PublishedPrompt): string {
-  return `${name}@${version.number}`;
+export function recordedName({ name, number }: Pick<PromptVersion, 'name' | 'number'>): string {
+  return `${name}@${number}`;
 }
 
 function makeDoor(prompt: PublishedPrompt, format: string): Door | undefined {
   if (!isFormat(format)) return undefined;
   const { output } = prompt;
+  const isText = format === OUTPUT && output.format === 'text';
   const door: Door = {
     dialect: format === OUTPUT ? promptDialect(output) : DIALECTS[format],
-    answerForm: format,
+    answerForm: isText ? 'text' : format,
     operation: 'generate',
     passThrough,
-    prompt: recordedName(prompt),
+    prompt: recordedName(prompt.version),
     headers: promptHeaders(prompt),
   };
   // Relayed as they are, errors within streams would say what a provider quotes.
   door.translatesAnswers = true;
   if (format === OUTPUT) door.repairs = output.repairs;
-  if (format === OUTPUT && output.format === 'text') door.bodyType = 'text/plain; charset=utf-8';
+  if (isText) door.bodyType = 'text/plain; charset=utf-8';
   return door;
 }
 

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Completion } from '../conversation/completion.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import { inputTokens, outputTokens } from '../conversation/usage.ts';
-import type { EarlierAnswer } from '../gateway/answer-kept.ts';
+import type { EarlierAnswer, Prepare } from '../gateway/answer-kept.ts';
 import type { Call } from '../gateway/call.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { ownerOf } from '../gateway/snapshot.ts';
@@ -39,11 +39,14 @@ export class PromptCache {
     this.#now = now;
   }
 
-  /** The earlier answer that a call gets; where there is none the call goes on, and what comes of it is kept. Of a prompt without a cache neither. */
-  async findOrWatch(call: Call, asked: AskedPrompt): Promise<EarlierAnswer | undefined> {
+  /** Gives a call the earlier answer that there is; where there is none the call goes on, and what comes of it is kept. Nothing of a prompt without a cache. */
+  prepareFor(asked: AskedPrompt): Prepare | undefined {
+    const { cacheMs } = asked.prompt;
+    return cacheMs === undefined ? undefined : (call) => this.#findOrWatch(call, asked, cacheMs);
+  }
+
+  async #findOrWatch(call: Call, asked: AskedPrompt, keepMs: number): Promise<EarlierAnswer | undefined> {
     const { prompt, chatRequest } = asked;
-    const { cacheMs } = prompt;
-    if (cacheMs === undefined) return undefined;
     const { keeps, asksAnew } = readWishes(call.response.req.headers);
     // Who may not call the model learns that from the call.
     const mayCall = call.caller.mayCall(String(chatRequest['model']));
@@ -58,7 +61,7 @@ export class PromptCache {
       return this.#giveAgain(call, turn);
     }
     watch(call, prompt, (completion) => {
-      const kept = completion && toKeep(call, completion, this.#now() + cacheMs);
+      const kept = completion && toKeep(call, completion, this.#now() + keepMs);
       if (kept && keeps) this.#answers.keep(key, kept);
       turn?.(kept ?? (call.cancelled ? 'left' : 'none'));
     });

@@ -6,7 +6,7 @@ import type { Caller, Snapshot } from '../gateway/snapshot.ts';
 import { watchAnswers } from '../prompts/keepable.ts';
 import { PromptFileError } from '../prompts/problem.ts';
 import type { PromptBook, PublishedPrompt } from '../prompts/prompt-book.ts';
-import { PRODUCTION, readReference } from '../prompts/versions.ts';
+import { PRODUCTION, type PromptVersion, readReference } from '../prompts/versions.ts';
 import type { Side } from '../rollouts/comparisons.ts';
 import { leadOf } from '../rollouts/label-lead.ts';
 import type { Whose } from '../rollouts/observation.ts';
@@ -22,6 +22,8 @@ export interface PromptReference {
   reference: string;
   /** As a rollout asks. */
   subject(): Subject;
+  /** Told the version that the reference leads to, whatever becomes of the call. */
+  onFound?(version: PromptVersion): void;
 }
 
 /** What one version makes of a call. */
@@ -50,6 +52,7 @@ export async function preparePrompt(
 ): Promise<SidedPrompt> {
   const { prompts, snapshot, caller, reference } = called;
   const found = await openPrompt(prompts, caller, reference);
+  called.onFound?.(found.state === 'retired' ? found.version : found.prompt.version);
   if (found.state === 'retired') throw retiredPrompt(found);
   const { prompt } = found;
   const { name, version = PRODUCTION } = readReference(reference);
@@ -61,7 +64,8 @@ export async function preparePrompt(
   if (lead === 'label') return prepare(prompt);
   const candidate = rollout.origin?.candidate.number;
   if (lead !== 'sides') {
-    const led = (await openVersion(prompts, name, lead)) ?? prompt;
+    const isThere = prompt.version.number === lead;
+    const led = (isThere ? undefined : await openVersion(prompts, name, lead)) ?? prompt;
     const prepared = await prepare(led);
     // Of one that was rolled back there are no sides any more.
     if (!rollout.isActive || led.version.number !== candidate) return prepared;
