@@ -33,16 +33,18 @@ export class PromptCompiler {
 
   async read(files: PromptFiles): Promise<ReadPrompts> {
     const partials = new Map<string, string>();
-    const sources: { path: string; name: string; source: string }[] = [];
+    const sources: { path: string; name: string; source: string | PromptFileError }[] = [];
+    const broken: BrokenPrompt[] = [];
     for (const [path, source] of files) {
       const { name, isPartial } = nameOfFile(path);
-      if (isPartial) partials.set(name, source);
-      else sources.push({ path, name, source });
+      if (!isPartial) sources.push({ path, name, source });
+      else if (typeof source === 'string') partials.set(name, source);
+      else broken.push({ path, error: source });
     }
     const prompts: Prompt[] = [];
-    const broken: BrokenPrompt[] = [];
     for (const { path, name, source } of sources) {
       try {
+        if (typeof source !== 'string') throw source;
         if (name.includes('@')) throw new PromptFileError("the name of a prompt may hold no '@'");
         prompts.push(await this.#make({ name, source, partials: partialsFor(name, partials) }));
       } catch (error) {
