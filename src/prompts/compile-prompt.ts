@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { picoschema } from 'dotprompt';
 import { parseDuration } from '../config/units.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { checkTemplate, type TemplateNeeds } from './check-template.ts';
@@ -7,6 +6,7 @@ import type { NamedInput } from './named-inputs.ts';
 import { chatParameters, parameterName } from './parameters.ts';
 import { PromptFileError } from './problem.ts';
 import { type PromptFile, readPromptFile } from './prompt-file.ts';
+import { readSchema } from './read-schema.ts';
 import { PromptTemplate } from './template.ts';
 import { findUnknownFields, type UnknownField } from './unknown-fields.ts';
 import { ValueCheck } from './values.ts';
@@ -69,8 +69,8 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
     if (parameterName(parameter) === undefined)
       throw faultAt(file, ['config', parameter], `'${parameter}' is no parameter of a prompt`);
   }
-  const inputSchema = await readSchema(file, 'input', schemas);
-  const outputSchema = await readSchema(file, 'output', schemas);
+  const inputSchema = await readSchema(file, ['input', 'schema'], parsed.input?.schema, schemas);
+  const outputSchema = await readSchema(file, ['output', 'schema'], parsed.output?.schema, schemas);
   const format = parsed.output?.format ?? (outputSchema ? 'json' : 'text');
   if (format !== 'json' && format !== 'text')
     throw faultAt(file, ['output', 'format'], "an output is 'json' or 'text'");
@@ -82,9 +82,12 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
     model: textField(file, 'model'),
     parameters: chatParameters(config),
     tools: readTools(file),
-    input: inputSchema && new ValueCheck(inputSchema),
+    input: inputSchema && makeCheck(file, ['input', 'schema'], inputSchema),
     inputDefaults: fieldObject(file, ['input', 'default']),
-    output: { format, check: outputSchema && new ValueCheck(outputSchema), repairs: readRepairs(file) },
+    output: {
+      ...{ format, repairs: readRepairs(file) },
+      check: outputSchema && makeCheck(file, ['output', 'schema'], outputSchema),
+    },
     overrides: readOverrides(file),
     cacheMs: readCache(file),
     mediaInputs: used.media,
@@ -93,6 +96,16 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
     unknownFields: findUnknownFields(file),
     unknownInputs: needs.named.filter(({ name }) => isNoInput(inputSchema, name)),
   };
+}
+
+function makeCheck(file: PromptFile, path: readonly string[], schema: JsonObject): ValueCheck {
+  try {
+    return new ValueCheck(schema);
+  } catch (error) {
+    // The validator looks for schemas with addresses in words that it does not know, too.
+    const reason = error instanceof Error ? error.message : String(error);
+    throw faultAt(file, path, `the schema cannot be used: ${reason}`);
+  }
 }
 
 /** Whether a schema lets nothing of this name pass. */
@@ -150,24 +163,6 @@ function hashOf(source: string, partials: Readonly<Record<string, string>>): str
   const hash = createHash('sha256').update(source);
   for (const name of Object.keys(partials).toSorted()) hash.update(`\0${name}\0${partials[name]}`);
   return hash.digest('hex');
-}
-
-async function readSchema(
-  file: PromptFile,
-  side: 'input' | 'output',
-  schemas: Readonly<Record<string, JsonObject>>,
-): Promise<JsonObject | undefined> {
-  const schema: unknown = file.parsed[side]?.schema;
-  if (schema === undefined || schema === null) return undefined;
-  try {
-    const read = (await picoschema(schema, {
-      schemaResolver: (name) => schemas[name] ?? null,
-    })) as JsonObject;
-    return JSON.parse(JSON.stringify(read)) as JsonObject;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw faultAt(file, [side, 'schema'], `the schema of the ${side} cannot be read: ${reason}`);
-  }
 }
 
 function readTools(file: PromptFile): JsonObject[] {
