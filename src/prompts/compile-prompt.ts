@@ -7,6 +7,7 @@ import { chatParameters, parameterName } from './parameters.ts';
 import { PromptFileError } from './problem.ts';
 import { type PromptFile, readPromptFile } from './prompt-file.ts';
 import { readSchema } from './read-schema.ts';
+import { readTools } from './read-tools.ts';
 import { PromptTemplate } from './template.ts';
 import { findUnknownFields, type UnknownField } from './unknown-fields.ts';
 import { ValueCheck } from './values.ts';
@@ -64,6 +65,8 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
   const { parsed } = file;
   const needs = checkTemplate(parsed.template, file.linesBefore);
   const used = collectPartials(needs, partials);
+  fieldObject(file, ['input']);
+  fieldObject(file, ['output']);
   const config = fieldObject(file, ['config']);
   for (const parameter of Object.keys(config)) {
     if (parameterName(parameter) === undefined)
@@ -81,7 +84,7 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
     description: textField(file, 'description'),
     model: textField(file, 'model'),
     parameters: chatParameters(config),
-    tools: readTools(file),
+    tools: await readTools(file, schemas),
     input: inputSchema && makeCheck(file, ['input', 'schema'], inputSchema),
     inputDefaults: fieldObject(file, ['input', 'default']),
     output: {
@@ -165,25 +168,18 @@ function hashOf(source: string, partials: Readonly<Record<string, string>>): str
   return hash.digest('hex');
 }
 
-function readTools(file: PromptFile): JsonObject[] {
-  const { tools = [], toolDefs = [] } = file.parsed;
-  const [named] = tools;
-  if (named !== undefined)
-    throw faultAt(file, ['tools'], `the tool '${named}' is not known: describe it under 'toolDefs'`);
-  return toolDefs.map(({ name, description, inputSchema }) => ({
-    type: 'function',
-    function: {
-      name,
-      ...(description !== undefined && { description }),
-      parameters: inputSchema as JsonObject,
-    },
-  }));
+/** Of fields that dotprompt leaves to whoever runs prompts: `fairlead.overrides`, or `overrides` within `fairlead`. */
+function ownField(file: PromptFile, name: string): { path: string[]; said: unknown } {
+  const { ext, raw } = file.parsed;
+  const within: unknown = (raw as Record<string, unknown> | undefined)?.['fairlead'];
+  const said: unknown = ext?.['fairlead']?.[name];
+  if (said !== undefined || !isObject(within)) return { path: [`fairlead.${name}`], said };
+  return { path: ['fairlead', name], said: within[name] };
 }
 
-/** Of fields that dotprompt leaves to whoever runs prompts (`ext`): `fairlead.overrides`. */
+/** `fairlead.overrides`. */
 function readOverrides(file: PromptFile): Set<string> {
-  const said: unknown = file.parsed.ext?.['fairlead']?.['overrides'] ?? [];
-  const path = ['fairlead.overrides'];
+  const { path, said = [] } = ownField(file, 'overrides');
   if (!Array.isArray(said)) throw faultAt(file, path, 'what callers may set is a list');
   const names = said.map((one) => {
     const name = one === 'model' ? one : parameterName(String(one));
@@ -195,22 +191,22 @@ function readOverrides(file: PromptFile): Set<string> {
 
 /** `fairlead.repairs`: once where nothing is said. */
 function readRepairs(file: PromptFile): number {
-  const said: unknown = file.parsed.ext?.['fairlead']?.['repairs'] ?? 1;
+  const { path, said = 1 } = ownField(file, 'repairs');
   if (said !== 0 && said !== 1 && said !== 2)
-    throw faultAt(file, ['fairlead.repairs'], 'an answer is repaired 0, 1 or 2 times');
+    throw faultAt(file, path, 'an answer is repaired 0, 1 or 2 times');
   return said;
 }
 
 /** `cache: { ttl: 10m }`, or `fairlead.cache` where other tools shall not stumble over it. */
 function readCache(file: PromptFile): number | undefined {
-  const own: unknown = file.parsed.ext?.['fairlead']?.['cache'];
-  const path = own === undefined ? 'cache' : 'fairlead.cache';
-  const cache: unknown = own ?? (file.parsed.raw as Record<string, unknown> | undefined)?.['cache'];
+  const own = ownField(file, 'cache');
+  const path = own.said === undefined ? ['cache'] : own.path;
+  const cache: unknown = own.said ?? (file.parsed.raw as Record<string, unknown> | undefined)?.['cache'];
   if (cache === undefined || cache === null) return undefined;
   const { ttl, ...unknown }: Record<string, unknown> = isObject(cache) ? cache : {};
   const ms = typeof ttl === 'string' ? parseDuration(ttl) : undefined;
   if (ms === undefined || ms < 1 || Object.keys(unknown).length > 0)
-    throw faultAt(file, [path], "a cache says how long answers are kept, such as '{ ttl: 10m }'");
+    throw faultAt(file, path, "a cache says how long answers are kept, such as '{ ttl: 10m }'");
   return ms;
 }
 

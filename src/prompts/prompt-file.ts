@@ -1,5 +1,5 @@
 import { Dotprompt, type ParsedPrompt } from 'dotprompt';
-import { type Document, isMap, LineCounter, parseDocument } from 'yaml';
+import { type Document, isMap, isSeq, LineCounter, parseDocument } from 'yaml';
 import { PromptFileError } from './problem.ts';
 
 /** A `*.prompt` file, read. */
@@ -80,10 +80,10 @@ function findLine(
 ): number | undefined {
   for (let length = path.length; length > 0; length--) {
     const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
-    const pair = isMap(parent)
-      ? parent.items.find(({ key }) => String(key) === String(path[length - 1]))
-      : undefined;
-    const range = (pair?.key as { range?: readonly number[] } | undefined)?.range;
+    const step = path[length - 1];
+    const pair = isMap(parent) ? parent.items.find(({ key }) => String(key) === String(step)) : undefined;
+    const node: unknown = isSeq(parent) ? parent.items[Number(step)] : pair?.key;
+    const range = (node as { range?: readonly number[] } | undefined)?.range;
     if (range?.[0] !== undefined) return lines.linePos(range[0]).line + 1;
   }
   return undefined;

@@ -19,7 +19,7 @@ const SCALARS: ReadonlySet<string> = new Set(['any', 'boolean', 'integer', 'null
  */
 export async function readSchema(
   file: PromptFile,
-  path: readonly string[],
+  path: readonly (string | number)[],
   said: unknown,
   schemas: NamedSchemas = {},
 ): Promise<JsonObject | undefined> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { JsonObject } from '../../src/conversation/json.ts';
 import { compilePrompt } from '../../src/prompts/compile-prompt.ts';
 import { PromptFileError } from '../../src/prompts/problem.ts';
 
@@ -80,4 +81,68 @@ test('schemas of all kinds are taken', async () => {
   ])
     assert.equal(await faultOf(schema), '', schema);
   assert.equal(await faultOf('any', 'output'), '');
+});
+
+async function toolsOf(toolDefs: string): Promise<JsonObject[] | string> {
+  const source = `---\nmodel: m\ntoolDefs:\n${toolDefs}\n---\nHi`;
+  try {
+    return (await compilePrompt({ name: 'hello', source, partials: {} })).tools;
+  } catch (error) {
+    if (!(error instanceof PromptFileError)) throw error;
+    return error.message;
+  }
+}
+
+test('tools have their input as JSON Schema, however the file says it', async () => {
+  const parameters = {
+    type: 'object',
+    properties: { place: { type: 'string', description: 'a town' }, days: { type: ['integer', 'null'] } },
+    required: ['place'],
+    additionalProperties: false,
+  };
+  const described = { name: 'weather', description: 'Tells it.', parameters };
+  assert.deepEqual(
+    await toolsOf(
+      '- name: weather\n  description: Tells it.\n  inputSchema: { place: "string, a town", days?: integer }',
+    ),
+    [{ type: 'function', function: described }],
+  );
+  assert.deepEqual(await toolsOf('- name: now\n  inputSchema: { type: object, properties: {} }'), [
+    { type: 'function', function: { name: 'now', parameters: { type: 'object', properties: {} } } },
+  ]);
+  assert.deepEqual(await toolsOf('- name: now'), [
+    { type: 'function', function: { name: 'now', parameters: { type: 'object', properties: {} } } },
+  ]);
+});
+
+test('tools that are none break their file', async () => {
+  for (const [toolDefs, expected] of [
+    ['- name: weather\n  inputSchema: { place: strng }', /^line 5: there is no type 'strng'/],
+    ['- name: weather\n  inputSchema: string', /^line 5: .*an object/],
+    ['- description: What is it?', /^line 4: .*name/],
+    ['- name: the weather', /^line 4: .*name/],
+    ['- name: a\n- name: a', /^line 5: .*twice/],
+    ['- name: a\n  description: 5', /^line 5: .*text/],
+    ['- weather', /^line 4: .*mapping/],
+    ['  weather: {}', /^line 3: .*list/],
+  ] as const)
+    assert.match(String(await toolsOf(toolDefs)), expected, toolDefs);
+});
+
+test('fields of another kind than they are to be break their file', async () => {
+  for (const [field, expected] of [
+    ['tools: weather', /^line 2: 'tools' must be a list/],
+    ['tools: [weather]', /^line 2: the tool 'weather' is not known/],
+    ['input: text', /^line 2: 'input' must be a mapping/],
+    ['output: [json]', /^line 2: 'output' must be a mapping/],
+    ['input: { default: 5 }', /^line 2: 'input.default' must be a mapping/],
+    ['fairlead: { repairs: 5 }', /^line 2: an answer is repaired 0, 1 or 2 times/],
+    ['fairlead:\n  overrides: [tone]', /^line 3: 'tone' is no parameter/],
+  ] as const) {
+    const compiled = compilePrompt({ name: 'hello', source: `---\n${field}\n---\nHi`, partials: {} });
+    await assert.rejects(
+      compiled,
+      (error) => error instanceof PromptFileError && expected.test(error.message),
+    );
+  }
 });
