@@ -75,7 +75,7 @@ class Checker {
   readonly #places = new Set<string>();
   readonly #references: { path: string[]; target: string; written: string }[] = [];
   /** By addresses, which other schemas the same value must fit. */
-  readonly #ofSameValue = new Map<string, string[]>();
+  readonly #ofSameValue = new Map<string, Set<string>>();
 
   /** `around`: the address of the schema whose value this one is about as well. */
   check(schema: JsonValue | undefined, path: string[], around: string | undefined): SchemaFault | undefined {
@@ -146,18 +146,19 @@ class Checker {
   }
 
   #link(from: string, to: string): void {
-    this.#ofSameValue.set(from, [...(this.#ofSameValue.get(from) ?? []), to]);
+    this.#ofSameValue.set(from, (this.#ofSameValue.get(from) ?? new Set()).add(to));
   }
 
   /** A value could never be checked that has to fit the same schema again and again. */
   #comesBack(start: string): boolean {
     const seen = new Set<string>();
-    const open = [...(this.#ofSameValue.get(start) ?? [])];
+    const open = [start];
     for (let place = open.pop(); place !== undefined; place = open.pop()) {
-      if (place === start) return true;
-      if (seen.has(place)) continue;
-      seen.add(place);
-      open.push(...(this.#ofSameValue.get(place) ?? []));
+      for (const next of this.#ofSameValue.get(place) ?? []) {
+        if (next === start) return true;
+        if (!seen.has(next)) open.push(next);
+        seen.add(next);
+      }
     }
     return false;
   }

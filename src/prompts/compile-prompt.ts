@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { parseDuration } from '../config/units.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
-import { checkTemplate, type TemplateNeeds } from './check-template.ts';
+import { checkTemplate } from './check-template.ts';
+import { type CollectedPartials, collectPartials } from './collect-partials.ts';
 import type { NamedInput } from './named-inputs.ts';
 import { chatParameters, parameterName } from './parameters.ts';
 import { PromptFileError } from './problem.ts';
@@ -9,6 +10,7 @@ import { type PromptFile, readPromptFile } from './prompt-file.ts';
 import { readSchema } from './read-schema.ts';
 import { readTools } from './read-tools.ts';
 import { PromptTemplate } from './template.ts';
+import { propertiesOf } from './text-values.ts';
 import { findUnknownFields, type UnknownField } from './unknown-fields.ts';
 import { ValueCheck } from './values.ts';
 
@@ -17,7 +19,7 @@ export interface PromptSource {
   /** Where it is called: `support/triage`. */
   name: string;
   source: string;
-  /** Sources of partials by the names that the template calls them. */
+  /** Sources of partials by their whole names: `support/tone`. */
   partials: Readonly<Record<string, string>>;
   /** Schemas that the front matter may name. */
   schemas?: Readonly<Record<string, JsonObject>>;
@@ -64,7 +66,7 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
   const file = readPromptFile(source);
   const { parsed } = file;
   const needs = checkTemplate(parsed.template, file.linesBefore);
-  const used = collectPartials(needs, partials);
+  const used = collectPartials(name, parsed.template, needs, partials);
   fieldObject(file, ['input']);
   fieldObject(file, ['output']);
   const config = fieldObject(file, ['config']);
@@ -74,12 +76,17 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
   }
   const inputSchema = await readSchema(file, ['input', 'schema'], parsed.input?.schema, schemas);
   const outputSchema = await readSchema(file, ['output', 'schema'], parsed.output?.schema, schemas);
+  const { historyLine } = needs;
+  if (historyLine !== undefined && Object.hasOwn(propertiesOf(inputSchema), 'history')) {
+    const message = "'history' is a helper: the input of this name is {{this.history}}";
+    throw new PromptFileError(message, historyLine);
+  }
   const format = parsed.output?.format ?? (outputSchema ? 'json' : 'text');
   if (format !== 'json' && format !== 'text')
     throw faultAt(file, ['output', 'format'], "an output is 'json' or 'text'");
   return {
     name,
-    hash: hashOf(source, used.sources),
+    hash: hashOf(source, used.called),
     sources: { source, partials: used.files },
     description: textField(file, 'description'),
     model: textField(file, 'model'),
@@ -95,7 +102,7 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
     cacheMs: readCache(file),
     mediaInputs: used.media,
     takesHistory: used.history,
-    template: new PromptTemplate(parsed.template, used.sources),
+    template: new PromptTemplate(used.template, used.partials),
     unknownFields: findUnknownFields(file),
     unknownInputs: needs.named.filter(({ name }) => isNoInput(inputSchema, name)),
   };
@@ -118,53 +125,9 @@ function isNoInput(schema: JsonObject | undefined, name: string): boolean {
   return isClosed && isObject(properties) && !Object.hasOwn(properties, name);
 }
 
-/** The partials that a template needs, and those that they need, with what all of them ask for. */
-interface UsedPartials extends Pick<TemplateNeeds, 'history' | 'media'> {
-  files: Record<string, string>;
-  sources: Record<string, string>;
-}
-
-function collectPartials(needs: TemplateNeeds, partials: PromptSource['partials']): UsedPartials {
-  const files: Record<string, string> = {};
-  const sources: Record<string, string> = {};
-  let { history } = needs;
-  const media = new Set(needs.media);
-  const wanted = [...needs.partials];
-  for (let name = wanted.pop(); name !== undefined; name = wanted.pop()) {
-    if (Object.hasOwn(sources, name)) continue;
-    const source = Object.hasOwn(partials, name) ? partials[name] : undefined;
-    if (source === undefined) throw new PromptFileError(`there is no partial '${name}'`);
-    const { parsed, linesBefore } = readPartial(name, source);
-    files[name] = source;
-    sources[name] = parsed.template;
-    const inner = checkPartial(name, parsed.template, linesBefore);
-    history ||= inner.history;
-    for (const input of inner.media) media.add(input);
-    for (const one of inner.partials) wanted.push(one);
-  }
-  return { files, sources, history, media };
-}
-
-function readPartial(name: string, source: string): PromptFile {
-  return inPartial(name, () => readPromptFile(source));
-}
-
-function checkPartial(name: string, template: string, linesBefore: number): TemplateNeeds {
-  return inPartial(name, () => checkTemplate(template, linesBefore));
-}
-
-function inPartial<T>(name: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof PromptFileError)) throw error;
-    throw new PromptFileError(`in the partial '${name}', ${error.message}`, undefined, { cause: error });
-  }
-}
-
-function hashOf(source: string, partials: Readonly<Record<string, string>>): string {
+function hashOf(source: string, partials: CollectedPartials['called']): string {
   const hash = createHash('sha256').update(source);
-  for (const name of Object.keys(partials).toSorted()) hash.update(`\0${name}\0${partials[name]}`);
+  for (const [name, template] of partials) hash.update(`\0${name}\0${template}`);
   return hash.digest('hex');
 }
 

@@ -130,3 +130,9 @@ export function nameOfFile(path: string): { name: string; isPartial: boolean } {
   const isPartial = base.startsWith('_');
   return { name: path.slice(0, slash) + (isPartial ? base.slice(1) : base), isPartial };
 }
+
+/** Where a partial is by its whole name. */
+export function fileOfPartial(name: string): string {
+  const slash = name.lastIndexOf('/') + 1;
+  return `${name.slice(0, slash)}_${name.slice(slash)}${ENDING}`;
+}
