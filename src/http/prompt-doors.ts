@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
-import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { passThrough as chatPassThrough } from '../dialects/chat/pass-through.ts';
 import { readBoundary } from '../dialects/multipart/boundary.ts';
 import { readForm } from '../dialects/multipart/read-form.ts';
@@ -14,6 +14,7 @@ import type { Prompt } from '../prompts/compile-prompt.ts';
 import { readFormInput } from '../prompts/form-input.ts';
 import type { PromptBook, PublishedPrompt } from '../prompts/prompt-book.ts';
 import { makeChatRequest } from '../prompts/prompt-call.ts';
+import { parseInput } from '../prompts/written-number.ts';
 import { authenticated, requireKey } from './access.ts';
 import { addCallDoor } from './call-doors.ts';
 import { readGuessedKey } from './caller-dialect.ts';
@@ -139,7 +140,7 @@ function readInput(prompt: Prompt, { body, headers }: FastifyRequest): JsonObjec
     return readFormInput(prompt, readForm(body, readBoundary(contentType)));
   const text = Buffer.isBuffer(body) ? body.toString('utf8') : '';
   if (text === '') return {};
-  const input = tryParseJson(text);
+  const input = parseInput(text);
   if (!isObject(input)) throw invalidRequest('The body must be a JSON object: the input of the prompt.');
   return input;
 }

@@ -8,9 +8,11 @@ import { RenderError } from './render-error.ts';
 import type { RenderedMessage, TemplateData } from './template.ts';
 import { findToolTurn, readToolTurn } from './tool-turn.ts';
 import { type Fault, withDefaults } from './values.ts';
+import { plainNumbers } from './written-number.ts';
 
 /** What somebody asks of a prompt. */
 export interface PromptCall {
+  /** Numbers may be as they were written (`parseInput`). */
   input: JsonObject;
   /** What its caller sets, where the prompt lets it: `model` and parameters; texts that are numbers are these. */
   overrides: JsonObject;
@@ -76,7 +78,7 @@ function takeApart(prompt: Prompt, body: JsonObject): Taken {
   const excess = check?.findExcess(given) ?? [];
   if (excess.length > 0) throw misfit(prompt, excess);
   const input = withDefaults(check?.schema, { ...prompt.inputDefaults, ...given }) as JsonObject;
-  const faults = check?.faultsOf(input) ?? [];
+  const faults = check?.faultsWithin(plainNumbers(input)) ?? [];
   if (faults.length > 0) throw misfit(prompt, faults);
   return { input, ...(hasMessages ? readMessages(prompt, messages) : { messages: [], turn: [] }) };
 }

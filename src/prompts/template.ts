@@ -37,13 +37,14 @@ export class PromptTemplate {
     });
     const render = await this.#render;
     try {
-      const hidden = hideMarksIn({
-        input,
-        messages: (messages ?? []) as unknown as JsonValue,
-        context: context ?? {},
-      }) as JsonObject;
-      this.#helpers.reset(charactersIn(hidden), charactersIn(hidden['messages'] ?? []));
-      const rendered = await render(hidden as Parameters<PromptFunction>[0]);
+      const hidden = {
+        input: hideMarksIn(input) as JsonObject,
+        messages: hideMarksIn((messages ?? []) as unknown as JsonValue),
+        context: hideMarksIn(context ?? {}) as JsonObject,
+      };
+      const ofHistory = charactersIn(hidden.messages);
+      this.#helpers.reset(charactersIn(hidden.input) + charactersIn(hidden.context) + ofHistory, ofHistory);
+      const rendered = await render(hidden as unknown as Parameters<PromptFunction>[0]);
       const shown = showMarksIn(rendered.messages as unknown as JsonValue) as unknown as RenderedMessage[];
       return shown.map(withoutBlankParts);
     } catch (error) {
@@ -74,11 +75,22 @@ class IsolatedDotprompt extends Dotprompt {
     const names = new Set([...Object.keys(handlebars.helpers), ...Object.keys(helpers.all)]);
     // What a partial means by a name depends on where it stands: each is given by its own name, and read here.
     handlebars.parse = (name) => parseCounted(partials.get(name) ?? template, names);
+    const { compile } = handlebars;
+    handlebars.compile = (name, options) => {
+      const render = compile(name, options);
+      return (context, runtime) => render(context, { ...runtime, ...OWN_ALONE });
+    };
     Object.assign(this, { handlebars });
     for (const [name, helper] of Object.entries(helpers.all)) this.defineHelper(name, helper);
     for (const name of partials.keys()) this.definePartial(name, name);
   }
 }
+
+/** What all objects have is no input, which Handlebars would say on the console. */
+const OWN_ALONE: Handlebars.RuntimeOptions = {
+  allowProtoMethodsByDefault: false,
+  allowProtoPropertiesByDefault: false,
+};
 
 /** Stands for the template itself, as no partial is called. */
 const TEMPLATE = ESCAPE;
