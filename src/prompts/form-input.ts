@@ -3,6 +3,7 @@ import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conv
 import type { FormPart } from '../dialects/multipart/read-form.ts';
 import type { Prompt } from './compile-prompt.ts';
 import { allowsText, namesType, propertiesOf, readTexts } from './text-values.ts';
+import { parseInput } from './written-number.ts';
 
 /** Source: RFC 6838 4.2. */
 const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
@@ -15,8 +16,9 @@ const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
  */
 export function readFormInput(prompt: Prompt, parts: readonly FormPart[]): JsonObject {
   const properties = propertiesOf(prompt.input?.schema);
-  const single: Record<string, JsonValue> = {};
-  const lists: Record<string, JsonValue[]> = {};
+  // Names of fields may be those that all objects have.
+  const single = Object.create(null) as Record<string, JsonValue>;
+  const lists = Object.create(null) as Record<string, JsonValue[]>;
   for (const part of parts) {
     const { name } = part;
     const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
@@ -42,7 +44,7 @@ function isJsonList(part: FormPart): boolean {
 
 function itemOf(part: FormPart, schema: JsonValue | undefined): JsonValue {
   const value = readValue(part);
-  return part.isFile || allowsText(schema) ? value : (tryParseJson(value) ?? value);
+  return part.isFile || allowsText(schema) ? value : (parseInput(value) ?? value);
 }
 
 function readValue(part: FormPart): string {
