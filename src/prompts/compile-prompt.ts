@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { promptNamed } from '../config/prompt-prefix.ts';
 import { parseDuration } from '../config/units.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { checkTemplate } from './check-template.ts';
@@ -70,10 +71,6 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
   fieldObject(file, ['input']);
   fieldObject(file, ['output']);
   const config = fieldObject(file, ['config']);
-  for (const parameter of Object.keys(config)) {
-    if (parameterName(parameter) === undefined)
-      throw faultAt(file, ['config', parameter], `'${parameter}' is no parameter of a prompt`);
-  }
   const inputSchema = await readSchema(file, ['input', 'schema'], parsed.input?.schema, schemas);
   const outputSchema = await readSchema(file, ['output', 'schema'], parsed.output?.schema, schemas);
   const { historyLine } = needs;
@@ -89,8 +86,8 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
     hash: hashOf(source, used.called),
     sources: { source, partials: used.files },
     description: textField(file, 'description'),
-    model: textField(file, 'model'),
-    parameters: chatParameters(config),
+    model: readModel(file),
+    parameters: chatParameters(config, (parameter) => file.lineOf(['config', parameter])),
     tools: await readTools(file, schemas),
     input: inputSchema && makeCheck(file, ['input', 'schema'], inputSchema),
     inputDefaults: fieldObject(file, ['input', 'default']),
@@ -171,6 +168,14 @@ function readCache(file: PromptFile): number | undefined {
   if (ms === undefined || ms < 1 || Object.keys(unknown).length > 0)
     throw faultAt(file, path, "a cache says how long answers are kept, such as '{ ttl: 10m }'");
   return ms;
+}
+
+/** A prompt that called a prompt would have two texts, two inputs and no end. */
+function readModel(file: PromptFile): string | undefined {
+  const model = textField(file, 'model');
+  if (model !== undefined && promptNamed(model) !== undefined)
+    throw faultAt(file, ['model'], `'${model}' is a prompt: a prompt calls a model`);
+  return model;
 }
 
 function textField(file: PromptFile, name: 'description' | 'model'): string | undefined {

@@ -16,26 +16,25 @@ const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
  */
 export function readFormInput(prompt: Prompt, parts: readonly FormPart[]): JsonObject {
   const properties = propertiesOf(prompt.input?.schema);
-  // Names of fields may be those that all objects have.
-  const single = Object.create(null) as Record<string, JsonValue>;
-  const lists = Object.create(null) as Record<string, JsonValue[]>;
+  // A field may be called '__proto__'.
+  const single = new Map<string, JsonValue>();
+  const lists = new Map<string, JsonValue[]>();
   for (const part of parts) {
     const { name } = part;
     const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
     const isList = isObject(property) && namesType(property, 'array');
     if (isList && (part.isFile || !isJsonList(part))) {
-      const list = Object.hasOwn(lists, name) ? (lists[name] ?? []) : [];
-      lists[name] = [...list, itemOf(part, property['items'])];
+      lists.set(name, [...(lists.get(name) ?? []), itemOf(part, property['items'])]);
       continue;
     }
-    if (Object.hasOwn(single, name)) throw invalidRequest(`'${name}' stands twice in the form.`, name);
+    if (single.has(name)) throw invalidRequest(`'${name}' stands twice in the form.`, name);
     const takesMessages = prompt.takesHistory || prompt.tools.length > 0;
     const isHistory = name === 'messages' && property === undefined && takesMessages;
-    single[name] = isHistory ? (tryParseJson(textOf(part)) ?? textOf(part)) : readValue(part);
+    single.set(name, isHistory ? (tryParseJson(textOf(part)) ?? textOf(part)) : readValue(part));
   }
-  const both = Object.keys(lists).find((name) => Object.hasOwn(single, name));
+  const both = [...lists.keys()].find((name) => single.has(name));
   if (both !== undefined) throw invalidRequest(`'${both}' stands twice in the form.`, both);
-  return { ...readTexts(prompt, single), ...lists };
+  return { ...readTexts(prompt, Object.fromEntries(single)), ...Object.fromEntries(lists) };
 }
 
 function isJsonList(part: FormPart): boolean {

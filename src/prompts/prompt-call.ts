@@ -1,3 +1,4 @@
+import { promptNamed } from '../config/prompt-prefix.ts';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { chatMessages } from './chat-request.ts';
@@ -39,6 +40,8 @@ export async function makeChatRequest(
       'model',
       'no_model',
     );
+  if (promptNamed(String(model)) !== undefined)
+    throw invalidRequest(`'${String(model)}' is a prompt: a prompt calls a model.`, 'model', 'no_model');
   const rendered = await render(template, { input, messages });
   return {
     model,
