@@ -74,3 +74,36 @@ test('a linked folder is a folder, and one that leads back to where it is has no
   await symlink(folder, join(folder, 'own', 'round'));
   assert.deepEqual(await readAll(folder), { names: ['own/hello', 'shared/linked'], broken: [] });
 });
+
+test('of 1,000 files those are compiled that changed, and those that use a partial that did', async (context) => {
+  const folder = await makeFolder(context);
+  const write = (name: string, text: string) => writeFile(join(folder, `${name}.prompt`), text);
+  for (let number = 0; number < 1_000; number++) await write(`p${number}`, `Prompt ${number}`);
+  await write('_tone', 'calm');
+  await write('p3', 'Be {{> tone}}.');
+  const compiled: string[] = [];
+  const directory = new PromptDirectory(folder);
+  const compiler = new PromptCompiler((source) => {
+    compiled.push(source.name);
+    return compilePrompt(source);
+  });
+  const look = async () => {
+    const files = await directory.read();
+    compiled.length = 0;
+    return files && (await compiler.read(files)).prompts;
+  };
+  const first = await look();
+  assert.equal(compiled.length, 1_000);
+  assert.equal(await look(), undefined);
+  await write('p500', 'Another');
+  const second = await look();
+  assert.deepEqual(compiled, ['p500']);
+  assert.equal(second?.filter((prompt) => !first?.includes(prompt)).length, 1);
+  await write('_tone', 'kind');
+  await look();
+  assert.deepEqual(compiled, ['p3']);
+  await write('p7', '{{> tone}}');
+  await rm(join(folder, 'p8.prompt'));
+  await look();
+  assert.deepEqual(compiled, ['p7']);
+});
