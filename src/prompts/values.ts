@@ -162,11 +162,9 @@ export function withDefaults(schema: JsonValue | undefined, value: JsonValue): J
   if (!isObject(value) || isWritten(value) || !isObject(properties)) return value;
   const filled: JsonObject = { ...value };
   for (const [name, property] of Object.entries(properties)) {
-    const given = Object.hasOwn(filled, name)
-      ? filled[name]
-      : isObject(property) && Object.hasOwn(property, 'default')
-        ? property['default']
-        : undefined;
+    // A field may be called 'toString'.
+    const own = Object.hasOwn(filled, name) ? filled[name] : undefined;
+    const given = own === undefined && isObject(property) ? property['default'] : own;
     if (given !== undefined) filled[name] = withDefaults(property, given);
   }
   return filled;
