@@ -39,10 +39,11 @@ export async function readSchema(
 /** As JSON is written: dotprompt sets fields to `undefined`, and YAML has dates. */
 async function convert(said: unknown, schemas: NamedSchemas): Promise<JsonObject> {
   const schema: unknown = await picoschema(said, { schemaResolver: (name) => schemas[name] ?? null });
-  // Its address is of no use where it refers to nothing but itself.
-  const { type, $id: _id, ...rest } = JSON.parse(JSON.stringify(schema)) as JsonObject;
-  // What dotprompt makes of the text 'any' alone, and no JSON Schema has.
-  return typeof said === 'string' && type === 'any' ? rest : { ...(type !== undefined && { type }), ...rest };
+  const isLeftOut = (keyword: string, value: JsonValue | undefined) =>
+    // Its address is of no use where it refers to nothing but itself; no JSON Schema has what dotprompt makes of the text 'any' alone.
+    keyword === '$id' || (keyword === 'type' && value === 'any' && typeof said === 'string');
+  const fields = Object.entries(JSON.parse(JSON.stringify(schema)) as JsonObject);
+  return Object.fromEntries(fields.filter(([keyword, value]) => !isLeftOut(keyword, value)));
 }
 
 /** As dotprompt tells it from JSON Schema (`PicoschemaParser.parse`). */

@@ -80,7 +80,16 @@ test('schemas of all kinds are taken', async () => {
     'constructor: string\ntoString?: string',
   ])
     assert.equal(await faultOf(schema), '', schema);
-  assert.equal(await faultOf('any', 'output'), '');
+  const { output } = await compilePrompt({
+    name: 'hello',
+    source: '---\noutput: { schema: "any, what you like" }\n---\nHi',
+    partials: {},
+  });
+  assert.deepEqual(output.check?.schema, { description: 'what you like' });
+  const source = '---\ninput: { schema: { title: t, $id: i, properties: {}, type: object } }\n---\nHi';
+  const { input } = await compilePrompt({ name: 'hello', source, partials: {} });
+  // Keys stay as they stand there: providers keep prompts by their beginning.
+  assert.equal(JSON.stringify(input?.schema), '{"title":"t","properties":{},"type":"object"}');
 });
 
 async function toolsOf(toolDefs: string): Promise<JsonObject[] | string> {
