@@ -88,7 +88,10 @@ export interface StartBudget {
   maxMs: number;
 }
 
-export const START_BUDGETS: readonly StartBudget[] = [{ subject: 'fairlead-many', maxMs: 3_000 }];
+export const START_BUDGETS: readonly StartBudget[] = [
+  { subject: 'fairlead-many', maxMs: 3_000 },
+  { subject: 'fairlead-prompts', maxMs: 2_000 },
+];
 
 export interface StartOutcome extends StartBudget {
   /** Undefined where it did not start. */

@@ -86,6 +86,17 @@ export const SCENARIOS: readonly Scenario[] = [
     calls: { quick: 20_000, full: 50_000 },
   },
   {
+    name: 'many-prompts',
+    title: '2 KB call of a prompt, beside 1,000 of them and alone',
+    byNameOnly: true,
+    per: 'call',
+    requestBytes: 2_048,
+    answer: { kind: 'whole', sizeBytes: 1_024 },
+    connections: 64,
+    warmUps: 12,
+    calls: { quick: 20_000, full: 50_000 },
+  },
+  {
     name: 'workers',
     title: '1 KB call, of one process and of two workers, on two CPUs, with limits in a Redis',
     byNameOnly: true,

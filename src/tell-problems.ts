@@ -1,5 +1,6 @@
 import type { ControlNews } from './control/control-news.ts';
 import type { JsonObject } from './conversation/json.ts';
+import { fileOfPartial } from './prompts/prompt-directory.ts';
 import type { BrokenPrompt } from './prompts/prompt-files.ts';
 import type { ApprovalNews } from './rollouts/controller.ts';
 import { type Progress, weightOf } from './rollouts/progress.ts';
@@ -45,7 +46,9 @@ export function tellLedgerProblem(news: ControlNews, problem: LedgerProblem | Jo
 
 export function tellBrokenPrompt(news: ControlNews, { path, error }: BrokenPrompt): void {
   const message = `the prompt file '${path}' cannot be used, its prompt stays as it was: ${error.message}`;
-  news.tell('warning', 'prompt_broken', message, { path, line: error.line ?? null });
+  const { line = null, partial } = error;
+  const details = { path, line, ...(partial !== undefined && { partial: fileOfPartial(partial) }) };
+  news.tell('warning', 'prompt_broken', message, details);
 }
 
 export function tellUnreadablePrompts(news: ControlNews, directory: string, error: unknown): void {

@@ -1,7 +1,7 @@
 import { direct } from './direct.ts';
 import { fairlead } from './fairlead.ts';
 import { fairleadFew, fairleadMany } from './fairlead-many.ts';
-import { fairleadPrompt } from './fairlead-prompt.ts';
+import { fairleadPrompt, fairleadPrompts } from './fairlead-prompt.ts';
 import { fairleadOneWorker, fairleadTwoWorkers } from './fairlead-workers.ts';
 import { nginx } from './nginx.ts';
 import type { Subject } from './subject.ts';
@@ -14,6 +14,7 @@ export const SUBJECTS: readonly Subject[] = [
   fairleadFew,
   fairleadMany,
   fairleadPrompt,
+  fairleadPrompts,
   fairleadOneWorker,
   fairleadTwoWorkers,
 ];

@@ -2,20 +2,38 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildPromptFile } from '../traffic/chat-bodies.ts';
 import { oneTenant, readVersion, startFairlead } from './fairlead.ts';
-import type { Subject } from './subject.ts';
+import type { RunningSubject, Site, Subject } from './subject.ts';
 
-const SCENARIO = 'prompt-2kb';
+const PROMPTS = 1_000;
+const FOLDERS = 10;
 
 /** The same gateway, whose calls are of a prompt: what it checks and renders is what they cost more than plain ones. */
 export const fairleadPrompt: Subject = {
   name: 'fairlead-prompt',
-  scenarios: [SCENARIO],
+  scenarios: ['prompt-2kb', 'many-prompts'],
   findMissing: () => undefined,
-  async start(site) {
-    const size = site.scenarios.find(({ name }) => name === SCENARIO)?.requestBytes ?? 0;
-    mkdirSync(join(site.directory, 'prompts'), { recursive: true });
-    writeFileSync(join(site.directory, 'prompts', 'bench.prompt'), buildPromptFile(SCENARIO, size));
-    const { process, port, startMs } = await startFairlead(site, oneTenant(site));
-    return { port, pid: process.pid, version: readVersion(), startMs, prompt: 'bench' };
-  },
+  start: (site) => startWith(site, 1),
 };
+
+/** The same with very many prompts, which are new to it when it starts. */
+export const fairleadPrompts: Subject = {
+  name: 'fairlead-prompts',
+  scenarios: ['many-prompts'],
+  findMissing: () => undefined,
+  start: (site) => startWith(site, PROMPTS),
+};
+
+async function startWith(site: Site, count: number): Promise<RunningSubject> {
+  const folder = join(site.directory, 'prompts');
+  const { name: model = '', requestBytes = 0 } =
+    site.scenarios.find(({ name }) => fairleadPrompt.scenarios?.includes(name)) ?? {};
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'bench.prompt'), buildPromptFile(model, requestBytes));
+  for (let number = 1; number < count; number++) {
+    const inner = join(folder, `of-team-${number % FOLDERS}`);
+    mkdirSync(inner, { recursive: true });
+    writeFileSync(join(inner, `prompt-${number}.prompt`), buildPromptFile(model, requestBytes));
+  }
+  const { process, port, startMs } = await startFairlead(site, oneTenant(site));
+  return { port, pid: process.pid, version: readVersion(), startMs, prompt: 'bench' };
+}

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
-import { isObject, type JsonObject, tryParseJson } from '../conversation/json.ts';
+import { isObject, type JsonObject } from '../conversation/json.ts';
 import { passThrough as chatPassThrough } from '../dialects/chat/pass-through.ts';
 import { readBoundary } from '../dialects/multipart/boundary.ts';
 import { readForm } from '../dialects/multipart/read-form.ts';
@@ -21,6 +21,7 @@ import type { PromptBook, PublishedPrompt } from '../prompts/prompt-book.ts';
 import { makeChatRequest } from '../prompts/prompt-call.ts';
 import { readPromptQuery } from '../prompts/query.ts';
 import type { PromptVersion } from '../prompts/versions.ts';
+import { parseInput } from '../prompts/written-number.ts';
 import { authenticated, requireKey } from './access.ts';
 import { addCallDoor } from './call-doors.ts';
 import { readGuessedKey } from './caller-dialect.ts';
@@ -138,7 +139,7 @@ function readInput(prompt: Prompt, { body, headers }: FastifyRequest): JsonObjec
     return readFormInput(prompt, readForm(body, readBoundary(contentType)));
   const text = Buffer.isBuffer(body) ? body.toString('utf8') : '';
   if (text === '') return {};
-  const input = tryParseJson(text);
+  const input = parseInput(text);
   if (input === undefined)
     throw invalidRequest(
       'The body is no valid JSON: send the input of the prompt as a JSON object, or as a form (multipart/form-data).',

@@ -42,7 +42,11 @@ function versionNotFound(record: PromptRecord, version = PRODUCTION): GatewayErr
   const { name, versions, labels } = record;
   const nowMs = Date.now();
   const numbers = versions.filter((one) => stateOf(one, nowMs) !== 'retired').map(({ number }) => number);
-  const names = [...labels.keys(), ...numbers.toReversed().map(String)].slice(0, MOST_NAMED);
+  const pointing = [...labels.values()].filter(({ number }) => numbers.includes(number));
+  const names = [...pointing.map(({ label }) => label), ...numbers.toReversed().map(String)].slice(
+    0,
+    MOST_NAMED,
+  );
   const callable = names.map((one) => (one === PRODUCTION ? name : `${name}@${one}`)).join(', ');
   const advice = callable === '' ? '' : ` There is ${callable}.`;
   const message =

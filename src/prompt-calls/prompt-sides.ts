@@ -134,9 +134,8 @@ async function tryPrepare(
   try {
     return { request: await prepare(candidate) };
   } catch (thrown) {
-    const request = await prepare(stable);
     if (!(thrown instanceof GatewayError)) throw thrown;
-    return { request, refusal: thrown };
+    return { request: await prepare(stable), refusal: thrown };
   }
 }
 

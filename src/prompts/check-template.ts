@@ -3,22 +3,25 @@ import { ESCAPE } from './marks.ts';
 import { findMediaInputs } from './media-inputs.ts';
 import { findNamedInputs, type NamedInput } from './named-inputs.ts';
 import { PromptFileError } from './problem.ts';
-
-/** The whole set: a template can call nothing else. */
-const HELPERS: ReadonlySet<string> = new Set([
-  ...['if', 'unless', 'with', 'each', 'lookup'],
-  ...['json', 'role', 'history', 'section', 'media', 'ifEquals', 'unlessEquals'],
-]);
+import { HELPERS } from './template-helpers.ts';
 
 /** The roles that a prompt has, in dotprompt's words. */
 const ROLES: ReadonlySet<string> = new Set(['system', 'user', 'model', 'tool']);
 
+/** Where a template calls a partial. */
+export interface PartialCall {
+  name: string;
+  /** Of the file. */
+  line: number;
+  /** It is about the same as the template, whose conditions hold there as well. */
+  isOfSame: boolean;
+}
+
 /** What a template asks for. */
 export interface TemplateNeeds {
-  /** Partials, by the names that it calls them. */
-  partials: ReadonlySet<string>;
-  /** It says where an earlier conversation goes. */
-  history: boolean;
+  partials: readonly PartialCall[];
+  /** Of the file: where an earlier conversation goes, if it is said. */
+  historyLine: number | undefined;
   /** Inputs that it has as media. */
   media: ReadonlySet<string>;
   /** Inputs that it names, with their lines in the file. */
@@ -42,8 +45,8 @@ export function checkTemplate(template: string, before: number): TemplateNeeds {
   const program = parse(template, before);
   checker.accept(program);
   const named = findNamedInputs(program, HELPERS).map(({ name, line }) => ({ name, line: before + line }));
-  const { partials, history } = checker;
-  return { partials, history, media: findMediaInputs(program), named };
+  const { partials, historyLine } = checker;
+  return { partials, historyLine, media: findMediaInputs(program), named };
 }
 
 function parse(template: string, before: number): hbs.AST.Program {
@@ -61,10 +64,17 @@ function parse(template: string, before: number): hbs.AST.Program {
   }
 }
 
+/** Blocks in which the template is about the same as outside. */
+const OF_SAME: ReadonlySet<string> = new Set(['if', 'unless', 'ifEquals', 'unlessEquals']);
+
 class Checker extends Handlebars.Visitor {
-  readonly partials = new Set<string>();
-  history = false;
+  readonly partials: PartialCall[] = [];
+  historyLine: number | undefined;
   readonly #before: number;
+  /** How many blocks around are about something else than the template. */
+  #depth = 0;
+  /** What the blocks around call their items: where one is called as a helper is, it is the item. */
+  readonly #items: string[] = [];
 
   constructor(before: number) {
     super();
@@ -78,7 +88,17 @@ class Checker extends Handlebars.Visitor {
 
   override BlockStatement(block: hbs.AST.BlockStatement): void {
     this.#call(block);
+    const isOther = !OF_SAME.has(nameOf(block.path));
+    if (isOther) this.#depth += 1;
     super.BlockStatement(block);
+    if (isOther) this.#depth -= 1;
+  }
+
+  override Program(program: hbs.AST.Program): void {
+    const outer = this.#items.length;
+    for (const name of program.blockParams ?? []) this.#items.push(name);
+    super.Program(program);
+    this.#items.length = outer;
   }
 
   override SubExpression(expression: hbs.AST.SubExpression): void {
@@ -106,25 +126,54 @@ class Checker extends Handlebars.Visitor {
   #partial(partial: hbs.AST.PartialStatement): void {
     const { name } = partial;
     if (name.type === 'SubExpression') this.#refuse(partial, 'the name of a partial must be written out');
-    this.partials.add(String((name as hbs.AST.PathExpression).original));
+    const { params, hash, loc } = partial as hbs.AST.PartialStatement & hbs.AST.Node;
+    if (params.length > 1) this.#refuse(partial, 'a partial is about one value: {{> NAME VALUE}}');
+    this.partials.push({
+      name: String((name as hbs.AST.PathExpression).original),
+      line: this.#lineAt(loc),
+      isOfSame: this.#depth === 0 && params.length === 0 && (hash?.pairs.length ?? 0) === 0,
+    });
   }
 
   #call(node: hbs.AST.MustacheStatement | hbs.AST.BlockStatement | hbs.AST.SubExpression): void {
     const { params, hash } = node;
     const name = nameOf(node.path);
     const isCall = params.length > 0 || (hash?.pairs.length ?? 0) > 0 || node.type === 'SubExpression';
-    if (isCall && !HELPERS.has(name)) this.#refuse(node, `there is no helper '${name}'`);
-    if (name === 'history') this.history = true;
+    const isItem = this.#items.includes(name);
+    if (isItem && !isCall) return;
+    if (isCall && (isItem || !HELPERS.has(name))) this.#refuse(node, `there is no helper '${name}'`);
+    if (name === 'history') this.historyLine ??= this.#lineAt(node.loc);
     const [first] = params;
     const written = first?.type === 'StringLiteral' ? (first as hbs.AST.StringLiteral).value : undefined;
-    if (name === 'section' && written === undefined)
+    if (name === 'section' && isCall && written === undefined)
       this.#refuse(node, 'the name of a section is written out');
     if (name === 'role' && (written === undefined || !ROLES.has(written)))
       this.#refuse(node, `a role is written out: ${[...ROLES].map((one) => `{{role "${one}"}}`).join(', ')}`);
+    this.#checkShape(node, name);
+  }
+
+  #checkShape(
+    node: hbs.AST.MustacheStatement | hbs.AST.BlockStatement | hbs.AST.SubExpression,
+    name: string,
+  ) {
+    const shape = HELPERS.get(name);
+    if (!shape) return;
+    const { params, hash } = node;
+    const fields = new Set(hash?.pairs.map(({ key }) => key));
+    const isWhole = shape.fields?.every((field) => fields.has(field)) ?? true;
+    if (isWhole && params.length === shape.params && (node.type === 'BlockStatement') === shape.isBlock)
+      return;
+    const isValue = params.length === 0 && fields.size === 0;
+    const advice = isValue ? `; an input of this name is {{this.${name}}}` : '';
+    this.#refuse(node, `'${name}' is a helper, and called so: ${shape.written}${advice}`);
+  }
+
+  #lineAt(loc: hbs.AST.SourceLocation | undefined): number {
+    return this.#before + (loc?.start.line ?? 1);
   }
 
   #refuse({ loc }: hbs.AST.Node, message: string): never {
-    throw new PromptFileError(message, this.#before + (loc?.start.line ?? 1));
+    throw new PromptFileError(message, this.#lineAt(loc));
   }
 }
 

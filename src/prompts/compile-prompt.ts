@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto';
-import { picoschema } from 'dotprompt';
+import { promptNamed } from '../config/prompt-prefix.ts';
 import { parseDuration } from '../config/units.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
-import { checkTemplate, type TemplateNeeds } from './check-template.ts';
+import { checkTemplate } from './check-template.ts';
+import { type CollectedPartials, collectPartials } from './collect-partials.ts';
 import type { NamedInput } from './named-inputs.ts';
 import { chatParameters, parameterName } from './parameters.ts';
 import { PromptFileError } from './problem.ts';
 import { type PromptFile, readPromptFile } from './prompt-file.ts';
+import { readSchema } from './read-schema.ts';
+import { readTools } from './read-tools.ts';
 import { PromptTemplate } from './template.ts';
+import { propertiesOf } from './text-values.ts';
 import { findUnknownFields, type UnknownField } from './unknown-fields.ts';
 import { ValueCheck } from './values.ts';
 
@@ -16,7 +20,7 @@ export interface PromptSource {
   /** Where it is called: `support/triage`. */
   name: string;
   source: string;
-  /** Sources of partials by the names that the template calls them. */
+  /** Sources of partials by their whole names: `support/tone`. */
   partials: Readonly<Record<string, string>>;
   /** Schemas that the front matter may name. */
   schemas?: Readonly<Record<string, JsonObject>>;
@@ -63,36 +67,52 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
   const file = readPromptFile(source);
   const { parsed } = file;
   const needs = checkTemplate(parsed.template, file.linesBefore);
-  const used = collectPartials(needs, partials);
+  const used = collectPartials(name, parsed.template, needs, partials);
+  fieldObject(file, ['input']);
+  fieldObject(file, ['output']);
   const config = fieldObject(file, ['config']);
-  for (const parameter of Object.keys(config)) {
-    if (parameterName(parameter) === undefined)
-      throw faultAt(file, ['config', parameter], `'${parameter}' is no parameter of a prompt`);
+  const inputSchema = await readSchema(file, ['input', 'schema'], parsed.input?.schema, schemas);
+  const outputSchema = await readSchema(file, ['output', 'schema'], parsed.output?.schema, schemas);
+  const { historyLine } = needs;
+  if (historyLine !== undefined && Object.hasOwn(propertiesOf(inputSchema), 'history')) {
+    const message = "'history' is a helper: the input of this name is {{this.history}}";
+    throw new PromptFileError(message, historyLine);
   }
-  const inputSchema = await readSchema(file, 'input', schemas);
-  const outputSchema = await readSchema(file, 'output', schemas);
   const format = parsed.output?.format ?? (outputSchema ? 'json' : 'text');
   if (format !== 'json' && format !== 'text')
     throw faultAt(file, ['output', 'format'], "an output is 'json' or 'text'");
   return {
     name,
-    hash: hashOf(source, used.sources),
+    hash: hashOf(source, used.called),
     sources: { source, partials: used.files },
     description: textField(file, 'description'),
-    model: textField(file, 'model'),
-    parameters: chatParameters(config),
-    tools: readTools(file),
-    input: inputSchema && new ValueCheck(inputSchema),
+    model: readModel(file),
+    parameters: chatParameters(config, (parameter) => file.lineOf(['config', parameter])),
+    tools: await readTools(file, schemas),
+    input: inputSchema && makeCheck(file, ['input', 'schema'], inputSchema),
     inputDefaults: fieldObject(file, ['input', 'default']),
-    output: { format, check: outputSchema && new ValueCheck(outputSchema), repairs: readRepairs(file) },
+    output: {
+      ...{ format, repairs: readRepairs(file) },
+      check: outputSchema && makeCheck(file, ['output', 'schema'], outputSchema),
+    },
     overrides: readOverrides(file),
     cacheMs: readCache(file),
     mediaInputs: used.media,
     takesHistory: used.history,
-    template: new PromptTemplate(parsed.template, used.sources),
+    template: new PromptTemplate(used.template, used.partials),
     unknownFields: findUnknownFields(file),
     unknownInputs: needs.named.filter(({ name }) => isNoInput(inputSchema, name)),
   };
+}
+
+function makeCheck(file: PromptFile, path: readonly string[], schema: JsonObject): ValueCheck {
+  try {
+    return new ValueCheck(schema);
+  } catch (error) {
+    // The validator looks for schemas with addresses in words that it does not know, too.
+    const reason = error instanceof Error ? error.message : String(error);
+    throw faultAt(file, path, `the schema cannot be used: ${reason}`);
+  }
 }
 
 /** Whether a schema lets nothing of this name pass. */
@@ -102,93 +122,24 @@ function isNoInput(schema: JsonObject | undefined, name: string): boolean {
   return isClosed && isObject(properties) && !Object.hasOwn(properties, name);
 }
 
-/** The partials that a template needs, and those that they need, with what all of them ask for. */
-interface UsedPartials extends Pick<TemplateNeeds, 'history' | 'media'> {
-  files: Record<string, string>;
-  sources: Record<string, string>;
-}
-
-function collectPartials(needs: TemplateNeeds, partials: PromptSource['partials']): UsedPartials {
-  const files: Record<string, string> = {};
-  const sources: Record<string, string> = {};
-  let { history } = needs;
-  const media = new Set(needs.media);
-  const wanted = [...needs.partials];
-  for (let name = wanted.pop(); name !== undefined; name = wanted.pop()) {
-    if (Object.hasOwn(sources, name)) continue;
-    const source = Object.hasOwn(partials, name) ? partials[name] : undefined;
-    if (source === undefined) throw new PromptFileError(`there is no partial '${name}'`);
-    const { parsed, linesBefore } = readPartial(name, source);
-    files[name] = source;
-    sources[name] = parsed.template;
-    const inner = checkPartial(name, parsed.template, linesBefore);
-    history ||= inner.history;
-    for (const input of inner.media) media.add(input);
-    for (const one of inner.partials) wanted.push(one);
-  }
-  return { files, sources, history, media };
-}
-
-function readPartial(name: string, source: string): PromptFile {
-  return inPartial(name, () => readPromptFile(source));
-}
-
-function checkPartial(name: string, template: string, linesBefore: number): TemplateNeeds {
-  return inPartial(name, () => checkTemplate(template, linesBefore));
-}
-
-function inPartial<T>(name: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof PromptFileError)) throw error;
-    throw new PromptFileError(`in the partial '${name}', ${error.message}`, undefined, { cause: error });
-  }
-}
-
-function hashOf(source: string, partials: Readonly<Record<string, string>>): string {
+function hashOf(source: string, partials: CollectedPartials['called']): string {
   const hash = createHash('sha256').update(source);
-  for (const name of Object.keys(partials).toSorted()) hash.update(`\0${name}\0${partials[name]}`);
+  for (const [name, template] of partials) hash.update(`\0${name}\0${template}`);
   return hash.digest('hex');
 }
 
-async function readSchema(
-  file: PromptFile,
-  side: 'input' | 'output',
-  schemas: Readonly<Record<string, JsonObject>>,
-): Promise<JsonObject | undefined> {
-  const schema: unknown = file.parsed[side]?.schema;
-  if (schema === undefined || schema === null) return undefined;
-  try {
-    const read = (await picoschema(schema, {
-      schemaResolver: (name) => schemas[name] ?? null,
-    })) as JsonObject;
-    return JSON.parse(JSON.stringify(read)) as JsonObject;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw faultAt(file, [side, 'schema'], `the schema of the ${side} cannot be read: ${reason}`);
-  }
+/** Of fields that dotprompt leaves to whoever runs prompts: `fairlead.overrides`, or `overrides` within `fairlead`. */
+function ownField(file: PromptFile, name: string): { path: string[]; said: unknown } {
+  const { ext, raw } = file.parsed;
+  const within: unknown = (raw as Record<string, unknown> | undefined)?.['fairlead'];
+  const said: unknown = ext?.['fairlead']?.[name];
+  if (said !== undefined || !isObject(within)) return { path: [`fairlead.${name}`], said };
+  return { path: ['fairlead', name], said: within[name] };
 }
 
-function readTools(file: PromptFile): JsonObject[] {
-  const { tools = [], toolDefs = [] } = file.parsed;
-  const [named] = tools;
-  if (named !== undefined)
-    throw faultAt(file, ['tools'], `the tool '${named}' is not known: describe it under 'toolDefs'`);
-  return toolDefs.map(({ name, description, inputSchema }) => ({
-    type: 'function',
-    function: {
-      name,
-      ...(description !== undefined && { description }),
-      parameters: inputSchema as JsonObject,
-    },
-  }));
-}
-
-/** Of fields that dotprompt leaves to whoever runs prompts (`ext`): `fairlead.overrides`. */
+/** `fairlead.overrides`. */
 function readOverrides(file: PromptFile): Set<string> {
-  const said: unknown = file.parsed.ext?.['fairlead']?.['overrides'] ?? [];
-  const path = ['fairlead.overrides'];
+  const { path, said = [] } = ownField(file, 'overrides');
   if (!Array.isArray(said)) throw faultAt(file, path, 'what callers may set is a list');
   const names = said.map((one) => {
     const name = one === 'model' ? one : parameterName(String(one));
@@ -200,23 +151,31 @@ function readOverrides(file: PromptFile): Set<string> {
 
 /** `fairlead.repairs`: once where nothing is said. */
 function readRepairs(file: PromptFile): number {
-  const said: unknown = file.parsed.ext?.['fairlead']?.['repairs'] ?? 1;
+  const { path, said = 1 } = ownField(file, 'repairs');
   if (said !== 0 && said !== 1 && said !== 2)
-    throw faultAt(file, ['fairlead.repairs'], 'an answer is repaired 0, 1 or 2 times');
+    throw faultAt(file, path, 'an answer is repaired 0, 1 or 2 times');
   return said;
 }
 
 /** `cache: { ttl: 10m }`, or `fairlead.cache` where other tools shall not stumble over it. */
 function readCache(file: PromptFile): number | undefined {
-  const own: unknown = file.parsed.ext?.['fairlead']?.['cache'];
-  const path = own === undefined ? 'cache' : 'fairlead.cache';
-  const cache: unknown = own ?? (file.parsed.raw as Record<string, unknown> | undefined)?.['cache'];
+  const own = ownField(file, 'cache');
+  const path = own.said === undefined ? ['cache'] : own.path;
+  const cache: unknown = own.said ?? (file.parsed.raw as Record<string, unknown> | undefined)?.['cache'];
   if (cache === undefined || cache === null) return undefined;
   const { ttl, ...unknown }: Record<string, unknown> = isObject(cache) ? cache : {};
   const ms = typeof ttl === 'string' ? parseDuration(ttl) : undefined;
   if (ms === undefined || ms < 1 || Object.keys(unknown).length > 0)
-    throw faultAt(file, [path], "a cache says how long answers are kept, such as '{ ttl: 10m }'");
+    throw faultAt(file, path, "a cache says how long answers are kept, such as '{ ttl: 10m }'");
   return ms;
+}
+
+/** A prompt that called a prompt would have two texts, two inputs and no end. */
+function readModel(file: PromptFile): string | undefined {
+  const model = textField(file, 'model');
+  if (model !== undefined && promptNamed(model) !== undefined)
+    throw faultAt(file, ['model'], `'${model}' is a prompt: a prompt calls a model`);
+  return model;
 }
 
 function textField(file: PromptFile, name: 'description' | 'model'): string | undefined {

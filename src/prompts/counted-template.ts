@@ -11,15 +11,22 @@ export const COUNTED = {
   eachText: `${ESCAPE}eachText`,
 } as const;
 
+/** A template, or a partial. */
+export interface TemplateText {
+  text: string;
+  /** Whole names of partials by what it calls them. */
+  names: ReadonlyMap<string, string>;
+}
+
 /**
  * Reads a template (or a partial) so that whatever it writes is counted before it is written: by the helpers of `COUNTED`, which the
  * template is made to call. Its own texts are hidden like those that come from outside, so that both compare as they are.
  *
  * @param helpers what is a helper where it is named alone, as in `{{history}}`
  */
-export function parseCounted(template: string, helpers: ReadonlySet<string>): hbs.AST.Program {
-  const program = Handlebars.parse(template);
-  new Counter(helpers).accept(program);
+export function parseCounted({ text, names }: TemplateText, helpers: ReadonlySet<string>): hbs.AST.Program {
+  const program = Handlebars.parse(text);
+  new Counter(helpers, names).accept(program);
   program.body.unshift(call(COUNTED.partial, [], program.loc));
   return program;
 }
@@ -28,14 +35,16 @@ class Counter extends Handlebars.Visitor {
   /** Nodes that are returned stand where those were that are visited. */
   readonly mutating = true;
   readonly #helpers: ReadonlySet<string>;
+  readonly #partials: TemplateText['names'];
   /** Names that the blocks around have given to their items. */
   readonly #blockParams: string[] = [];
   /** What was met that begins a message, or may. */
   #beginnings = 0;
 
-  constructor(helpers: ReadonlySet<string>) {
+  constructor(helpers: ReadonlySet<string>, partials: TemplateText['names']) {
     super();
     this.#helpers = helpers;
+    this.#partials = partials;
   }
 
   override Program(program: hbs.AST.Program): void {
@@ -75,6 +84,8 @@ class Counter extends Handlebars.Visitor {
     super.PartialStatement(partial);
     this.#beginnings += 1;
     const { loc } = partial as hbs.AST.Node;
+    const { original } = partial.name as hbs.AST.PathExpression;
+    partial.name = name(this.#partials.get(String(original)) ?? original, loc);
     const { hash, indent } = partial as hbs.AST.PartialStatement & { indent?: string };
     if ((hash?.pairs.length ?? 0) > 0) {
       const context = partial.params[0] ?? thisPath(loc);

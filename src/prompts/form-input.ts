@@ -3,6 +3,7 @@ import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conv
 import type { FormPart } from '../dialects/multipart/read-form.ts';
 import type { Prompt } from './compile-prompt.ts';
 import { allowsText, namesType, propertiesOf, readTexts } from './text-values.ts';
+import { parseInput } from './written-number.ts';
 
 /** Source: RFC 6838 4.2. */
 const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
@@ -42,7 +43,7 @@ function isJsonList(part: FormPart): boolean {
 
 function itemOf(part: FormPart, schema: JsonValue | undefined): JsonValue {
   const value = readValue(part);
-  return part.isFile || allowsText(schema) ? value : (tryParseJson(value) ?? value);
+  return part.isFile || allowsText(schema) ? value : (parseInput(value) ?? value);
 }
 
 function readValue(part: FormPart): string {

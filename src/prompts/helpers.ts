@@ -4,11 +4,12 @@ import { COUNTED } from './counted-template.ts';
 import { BLANK, hideMarks, showMarksIn } from './marks.ts';
 import { RenderBound } from './render-bound.ts';
 import { RenderError } from './render-error.ts';
+import { isWritten } from './written-number.ts';
 
 type Options = Handlebars.HelperOptions;
 
 /**
- * The helpers that a template has, beside `if`, `unless`, `with` and `lookup` of Handlebars: those of dotprompt, in forms that take what comes
+ * The helpers that a template has, beside `with` of Handlebars: those of dotprompt, in forms that take what comes
  * from outside as data, `each` with a bound, and those that count what is written. One for each template; a rendering waits for nothing, so
  * it has it alone.
  */
@@ -44,7 +45,7 @@ function makeHelpers(bound: RenderBound) {
     // What has another length is another text at once.
     if (typeof one === 'string' && typeof other === 'string' && one.length === other.length)
       bound.countCharacters(one.length);
-    return one === other;
+    return reckoned(one) === reckoned(other);
   };
   const each = makeEach(bound);
   return {
@@ -58,6 +59,14 @@ function makeHelpers(bound: RenderBound) {
     },
     unlessEquals(this: unknown, one: unknown, other: unknown, { fn, inverse }: Options) {
       return isSame(one, other) ? inverse(this) : fn(this);
+    },
+    if: asBuiltIn('if'),
+    unless: asBuiltIn('unless'),
+    /** Of an object where a name is wanted there is nothing, whatever its fields are called. */
+    lookup: (value: unknown, field: unknown, { lookupProperty }: LookupOptions) => {
+      const name = reckoned(field);
+      if (value === undefined || value === null || typeof name === 'object') return undefined;
+      return lookupProperty(value, name);
     },
     each,
     /** Of text within a message, which is blank where the list is empty. */
@@ -103,9 +112,28 @@ function makeEach(bound: RenderBound) {
   };
 }
 
-/** As JavaScript has it, each item of a list counted. */
+interface LookupOptions extends Options {
+  /** As a path in a template looks for a field. */
+  lookupProperty(of: unknown, name: unknown): unknown;
+}
+
+/** The helper of Handlebars, which is to take a number for one however it is written. */
+function asBuiltIn(name: 'if' | 'unless') {
+  const helper = Handlebars.helpers[name] as Handlebars.HelperDelegate;
+  return function (this: unknown, value: unknown, options: Options): unknown {
+    return helper.call(this, reckoned(value), options);
+  };
+}
+
+/** A value as it is compared. */
+function reckoned(value: unknown): unknown {
+  return isWritten(value) ? value.valueOf() : value;
+}
+
+/** As JavaScript has it, each item of a list counted; of an object it asks nothing, whatever its fields are called. */
 function textOf(bound: RenderBound, value: unknown): string {
   if (value === undefined || value === null) return '';
+  if (isObject(value) && !isWritten(value)) return '[object Object]';
   if (!Array.isArray(value)) return String(value);
   bound.countCharacters(value.length);
   return value.map((item) => textOf(bound, item)).join(',');
@@ -120,6 +148,7 @@ function countJson(bound: RenderBound, value: JsonValue, indent: number, depth: 
       bound.countCharacters(before);
       countJson(bound, item, indent, depth + 1);
     }
+  else if (isWritten(value)) bound.countCharacters(String(value).length);
   else if (isObject(value))
     for (const [name, field] of Object.entries(value)) {
       bound.countCharacters(before + name.length);

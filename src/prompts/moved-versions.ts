@@ -1,5 +1,5 @@
 import type { PromptBook } from './prompt-book.ts';
-import { findVersion, type PromptVersion, stateOf } from './versions.ts';
+import { findVersion, type PromptVersion, readReference, stateOf } from './versions.ts';
 
 /** What a rollout moves a label from and to, as the config says it: `NAME@VERSION`. */
 export interface WantedVersions {
@@ -21,8 +21,10 @@ export function findMovedVersions(
 ): { stable: PromptVersion; candidate: PromptVersion } | string {
   const record = prompts.record(prompt);
   if (!record) return `cannot start: there is no prompt '${prompt}'`;
-  const from = findVersion(record, versionIn(stable));
-  const to = findVersion(record, versionIn(candidate));
+  const [from, to] = [stable, candidate].map((reference) => {
+    const { version = reference } = readReference(reference);
+    return findVersion(record, version);
+  });
   if (!from || !to) return `cannot start: there is no version '${from ? candidate : stable}'`;
   if (from.number === to.number)
     return `cannot start: both of its sides are version ${from.number} of '${prompt}'`;
@@ -34,8 +36,4 @@ export function findMovedVersions(
   const state = stateOf(to, nowMs);
   if (state === 'published') return { stable: from, candidate: to };
   return `cannot start: '${prompt}@${to.number}' is ${state === 'draft' ? 'a draft' : state}: publish it under another label`;
-}
-
-function versionIn(reference: string): string {
-  return reference.slice(reference.lastIndexOf('@') + 1);
 }

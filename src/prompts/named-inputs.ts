@@ -12,7 +12,10 @@ export interface NamedInput {
  *
  * @param helpers what names no input where it is called
  */
-export function findNamedInputs(program: hbs.AST.Program, helpers: ReadonlySet<string>): NamedInput[] {
+export function findNamedInputs(
+  program: hbs.AST.Program,
+  helpers: Pick<ReadonlySet<string>, 'has'>,
+): NamedInput[] {
   const finder = new Finder(helpers);
   finder.accept(program);
   return finder.named;
@@ -23,11 +26,11 @@ const SAME_CONTEXT: ReadonlySet<string> = new Set(['if', 'unless', 'ifEquals', '
 
 class Finder extends Handlebars.Visitor {
   readonly named: NamedInput[] = [];
-  readonly #helpers: ReadonlySet<string>;
+  readonly #helpers: Pick<ReadonlySet<string>, 'has'>;
   /** How many contexts there are around this one. */
   #depth = 0;
 
-  constructor(helpers: ReadonlySet<string>) {
+  constructor(helpers: Pick<ReadonlySet<string>, 'has'>) {
     super();
     this.#helpers = helpers;
   }
@@ -48,6 +51,11 @@ class Finder extends Handlebars.Visitor {
     if (program) this.accept(program);
     if (hasOwn) this.#depth -= 1;
     if (block.inverse) this.accept(block.inverse);
+  }
+
+  override PartialStatement({ params, hash }: hbs.AST.PartialStatement): void {
+    this.acceptArray(params);
+    if (hash) this.accept(hash);
   }
 
   override PathExpression({ data, depth, parts, loc }: hbs.AST.PathExpression): void {

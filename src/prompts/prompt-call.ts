@@ -1,3 +1,4 @@
+import { promptNamed } from '../config/prompt-prefix.ts';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { chatMessages } from './chat-request.ts';
@@ -8,9 +9,11 @@ import { RenderError } from './render-error.ts';
 import type { RenderedMessage, TemplateData } from './template.ts';
 import { findToolTurn, readToolTurn } from './tool-turn.ts';
 import { type Fault, withDefaults } from './values.ts';
+import { plainNumbers } from './written-number.ts';
 
 /** What somebody asks of a prompt. */
 export interface PromptCall {
+  /** Numbers may be as they were written (`parseInput`). */
   input: JsonObject;
   /** What its caller sets, where the prompt lets it: `model` and parameters; texts that are numbers are these. */
   overrides: JsonObject;
@@ -37,6 +40,8 @@ export async function makeChatRequest(
       'model',
       'no_model',
     );
+  if (promptNamed(String(model)) !== undefined)
+    throw invalidRequest(`'${String(model)}' is a prompt: a prompt calls a model.`, 'model', 'no_model');
   const rendered = await render(template, { input, messages });
   return {
     model,
@@ -76,7 +81,7 @@ function takeApart(prompt: Prompt, body: JsonObject): Taken {
   const excess = check?.findExcess(given) ?? [];
   if (excess.length > 0) throw misfit(prompt, excess);
   const input = withDefaults(check?.schema, { ...prompt.inputDefaults, ...given }) as JsonObject;
-  const faults = check?.faultsOf(input) ?? [];
+  const faults = check?.faultsWithin(plainNumbers(input)) ?? [];
   if (faults.length > 0) throw misfit(prompt, faults);
   return { input, ...(hasMessages ? readMessages(prompt, messages) : { messages: [], turn: [] }) };
 }

@@ -1,18 +1,27 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { isUtf8 } from 'node:buffer';
+import type { Dirent } from 'node:fs';
+import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PromptFileError } from './problem.ts';
 
-/** Files that make prompts, by their paths within the directory, with slashes. */
-export type PromptFiles = ReadonlyMap<string, string>;
+/** Files that make prompts, by their paths within the directory, with slashes: what they hold, or why that cannot be read. */
+export type PromptFiles = ReadonlyMap<string, string | PromptFileError>;
 
 const ENDING = '.prompt';
 /** A larger file is no prompt. */
 const MOST_BYTES = 1024 * 1024;
 
-/** A directory of prompt files, of which only those are read that changed. */
+interface KnownFile {
+  /** Another one where the file is another. */
+  stamp: string;
+  source: string | PromptFileError;
+}
+
+/** A directory of prompt files, of which only those are read that changed. Links are what they lead to. */
 export class PromptDirectory {
   readonly #path: string;
   #wasRead = false;
-  #known = new Map<string, { stamp: string; source: string }>();
+  #known = new Map<string, KnownFile>();
 
   constructor(path: string) {
     this.#path = path;
@@ -21,19 +30,17 @@ export class PromptDirectory {
   /**
    * What is there now; `undefined` where nothing has changed since.
    *
-   * @throws Error where it cannot be read
+   * @throws Error where a folder cannot be read
    */
   async read(): Promise<PromptFiles | undefined> {
     let isSame = true;
-    const known = new Map<string, { stamp: string; source: string }>();
-    for (const path of await this.#list('')) {
-      const { mtimeMs, size, ino } = await stat(join(this.#path, path));
-      if (size > MOST_BYTES) throw new Error(`'${path}' is larger than ${MOST_BYTES} bytes`);
-      const stamp = `${mtimeMs} ${size} ${ino}`;
+    const known = new Map<string, KnownFile>();
+    for (const path of await this.#list('', [await realpath(this.#path)])) {
       const before = this.#known.get(path);
-      isSame &&= before?.stamp === stamp;
-      const source = before?.stamp === stamp ? before.source : await readFile(join(this.#path, path), 'utf8');
-      known.set(path, { stamp, source });
+      const file = await this.#readFile(path, before);
+      if (!file) continue;
+      isSame &&= before?.stamp === file.stamp;
+      known.set(path, file);
     }
     isSame &&= known.size === this.#known.size && this.#wasRead;
     this.#known = known;
@@ -42,18 +49,78 @@ export class PromptDirectory {
     return new Map([...known].map(([path, { source }]) => [path, source]));
   }
 
-  async #list(folder: string): Promise<string[]> {
+  /** `undefined` of one that has gone meanwhile. */
+  async #readFile(path: string, before: KnownFile | undefined): Promise<KnownFile | undefined> {
+    const file = join(this.#path, path);
+    let stamp = '';
+    try {
+      const stats = await stat(file);
+      stamp = `${stats.mtimeMs} ${stats.size} ${stats.ino}`;
+      if (before?.stamp === stamp) return before;
+      if (!stats.isFile()) return { stamp, source: new PromptFileError('it is no file') };
+      if (stats.size > MOST_BYTES)
+        return { stamp, source: new PromptFileError(`a prompt file has at most ${MOST_BYTES} bytes`) };
+      return { stamp, source: textOf(await readFile(file)) };
+    } catch (error) {
+      const { code = '', message } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' && !(await isThere(file))) return undefined;
+      const reason = NO_TARGET.has(code) ? 'the link leads to no file' : `it cannot be read: ${message}`;
+      return { stamp: `${stamp} ${code}`, source: new PromptFileError(reason, undefined, { cause: error }) };
+    }
+  }
+
+  /** `around`: the folders that this one is in, and itself, whatever links lead there. */
+  async #list(folder: string, around: readonly string[]): Promise<string[]> {
     const entries = await readdir(join(this.#path, folder), { withFileTypes: true });
     const lists = entries
       .filter(({ name }) => !name.startsWith('.'))
       .toSorted((a, b) => (a.name < b.name ? -1 : 1))
       .map(async (entry) => {
         const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-        if (entry.isDirectory()) return this.#list(path);
+        const inner = await this.#folderAt(path, entry);
+        if (inner !== undefined) return around.includes(inner) ? [] : this.#list(path, [...around, inner]);
         return entry.name.endsWith(ENDING) ? [path] : [];
       });
     return (await Promise.all(lists)).flat();
   }
+
+  /** Where a folder is, or what a link to one leads to; `undefined` of anything else. */
+  async #folderAt(path: string, entry: Dirent): Promise<string | undefined> {
+    const isLink = entry.isSymbolicLink();
+    if (!isLink && !entry.isDirectory()) return undefined;
+    try {
+      const target = await realpath(join(this.#path, path));
+      return !isLink || (await stat(target)).isDirectory() ? target : undefined;
+    } catch (error) {
+      // It is told of where it is a prompt.
+      if (isLink && NO_TARGET.has((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** A link is there, wherever it leads. */
+function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Of links that lead nowhere, or to themselves. */
+const NO_TARGET: ReadonlySet<string> = new Set(['ENOENT', 'ELOOP']);
+
+/** Prompts are UTF-8: what is not would be called by other words than it has. */
+function textOf(bytes: Buffer): string | PromptFileError {
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  let line = 1;
+  let begin = 0;
+  for (let end = bytes.indexOf('\n'); end >= 0; end = bytes.indexOf('\n', begin)) {
+    if (!isUtf8(bytes.subarray(begin, end))) break;
+    begin = end + 1;
+    line += 1;
+  }
+  return new PromptFileError('the file is no UTF-8', line);
 }
 
 /** What a file is by its path: `support/triage.prompt` is the prompt `support/triage`, `support/_tone.prompt` the partial `support/tone`. */
@@ -62,4 +129,10 @@ export function nameOfFile(path: string): { name: string; isPartial: boolean } {
   const base = path.slice(slash, -ENDING.length);
   const isPartial = base.startsWith('_');
   return { name: path.slice(0, slash) + (isPartial ? base.slice(1) : base), isPartial };
+}
+
+/** Where a partial is by its whole name. */
+export function fileOfPartial(name: string): string {
+  const slash = name.lastIndexOf('/') + 1;
+  return `${name.slice(0, slash)}_${name.slice(slash)}${ENDING}`;
 }

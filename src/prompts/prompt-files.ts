@@ -19,7 +19,7 @@ export interface ReadPrompts {
 /** Makes prompts of files. What has not changed since is not made again. */
 export class PromptCompiler {
   readonly #compile: typeof compilePrompt;
-  #made = new Map<string, { key: string; prompt: Prompt }>();
+  #made = new Map<string, { partialNames: string; prompt: Prompt }>();
 
   constructor(compile: typeof compilePrompt) {
     this.#compile = compile;
@@ -32,19 +32,22 @@ export class PromptCompiler {
   }
 
   async read(files: PromptFiles): Promise<ReadPrompts> {
-    const partials = new Map<string, string>();
-    const sources: { path: string; name: string; source: string }[] = [];
+    const partials: Record<string, string> = {};
+    const sources: { path: string; name: string; source: string | PromptFileError }[] = [];
+    const broken: BrokenPrompt[] = [];
     for (const [path, source] of files) {
       const { name, isPartial } = nameOfFile(path);
-      if (isPartial) partials.set(name, source);
-      else sources.push({ path, name, source });
+      if (!isPartial) sources.push({ path, name, source });
+      else if (typeof source === 'string') partials[name] = source;
+      else broken.push({ path, error: source });
     }
+    const partialNames = JSON.stringify(Object.keys(partials).toSorted());
     const prompts: Prompt[] = [];
-    const broken: BrokenPrompt[] = [];
     for (const { path, name, source } of sources) {
       try {
+        if (typeof source !== 'string') throw source;
         if (name.includes('@')) throw new PromptFileError("the name of a prompt may hold no '@'");
-        prompts.push(await this.#make({ name, source, partials: partialsFor(name, partials) }));
+        prompts.push(await this.#make({ name, source, partials }, partialNames));
       } catch (error) {
         if (!(error instanceof PromptFileError)) throw error;
         broken.push({ path, error });
@@ -55,21 +58,16 @@ export class PromptCompiler {
     return { prompts, broken, names };
   }
 
-  async #make(source: PromptSource): Promise<Prompt> {
+  /** @param partialNames all of them: which one is meant depends on what there is */
+  async #make(source: PromptSource, partialNames: string): Promise<Prompt> {
     const known = this.#made.get(source.name);
-    const key = JSON.stringify([source.source, source.partials]);
-    if (known?.key === key) return known.prompt;
+    const isSame =
+      known?.prompt.sources.source === source.source &&
+      known.partialNames === partialNames &&
+      Object.entries(known.prompt.sources.partials).every(([name, text]) => source.partials[name] === text);
+    if (isSame) return known.prompt;
     const prompt = await this.#compile(source);
-    this.#made.set(source.name, { key, prompt });
+    this.#made.set(source.name, { partialNames, prompt });
     return prompt;
   }
-}
-
-/** Partials by what a prompt calls them: by their whole names, and those of its own folder by the last part alone. */
-function partialsFor(prompt: string, partials: ReadonlyMap<string, string>): Record<string, string> {
-  const folder = prompt.slice(0, prompt.lastIndexOf('/') + 1);
-  const own: Record<string, string> = Object.fromEntries(partials);
-  for (const [name, source] of partials)
-    if (folder !== '' && name.startsWith(folder)) own[name.slice(folder.length)] = source;
-  return own;
 }

@@ -156,7 +156,8 @@ export class PromptKeeper {
   }
 
   /**
-   * Has a label point where something else than a hand leads it. `lead`: where, by what it points at in the store; no number leaves it.
+   * Has a label point where something else than a hand leads it. `lead`: where, by what it points at in the store; no number leaves it. What
+   * points there already is left alone, whatever its version has come to: it is asked again at each start.
    *
    * @throws PromptRefusal
    */
@@ -166,12 +167,18 @@ export class PromptKeeper {
     lead: (pointer: PromptLabel) => number | string,
     by: string,
   ): Promise<void> {
-    const { store, now, onChange } = this.#options;
+    const { store, book, now, onChange } = this.#options;
     const deed = { by, nowMs: now() };
-    const written = await store.change([name], (_, record) => {
+    const leadsTo = (record: PromptRecord | undefined): number | undefined => {
       const pointer = record?.labels.get(label);
       const number = pointer && lead(pointer);
-      if (!record || typeof number !== 'number') return { versions: [], labels: [] };
+      return typeof number === 'number' && number !== pointer?.number ? number : undefined;
+    };
+    await this.read();
+    if (leadsTo(book.record(name)) === undefined) return;
+    const written = await store.change([name], (_, record) => {
+      const number = leadsTo(record);
+      if (!record || number === undefined) return { versions: [], labels: [] };
       return promote(record, { version: String(number), label }, deed);
     });
     await this.read();

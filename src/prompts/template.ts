@@ -1,9 +1,9 @@
 import { Dotprompt, type Message as DotpromptMessage, type PromptFunction } from 'dotprompt';
 import Handlebars from 'handlebars';
 import type { JsonObject, JsonValue } from '../conversation/json.ts';
-import { parseCounted } from './counted-template.ts';
+import { parseCounted, type TemplateText } from './counted-template.ts';
 import { Helpers } from './helpers.ts';
-import { charactersIn, hideMarksIn, showMarksIn } from './marks.ts';
+import { charactersIn, ESCAPE, hideMarksIn, showMarksIn } from './marks.ts';
 import { RenderError } from './render-error.ts';
 
 export type RenderedMessage = DotpromptMessage;
@@ -19,30 +19,32 @@ export interface TemplateData {
 
 /** A template of its own partials and helpers. Its text was checked (`check-template.ts`). */
 export class PromptTemplate {
-  readonly #template: string;
-  readonly #partials: Readonly<Record<string, string>>;
+  readonly #template: TemplateText;
+  readonly #partials: ReadonlyMap<string, TemplateText>;
   readonly #helpers = new Helpers();
   #render: Promise<PromptFunction> | undefined;
 
-  constructor(template: string, partials: Readonly<Record<string, string>>) {
+  /** `partials`: by their whole names. */
+  constructor(template: TemplateText, partials: ReadonlyMap<string, TemplateText>) {
     this.#template = template;
     this.#partials = partials;
   }
 
   /** @throws RenderError where the input is to blame */
   async render({ input, messages, context }: TemplateData): Promise<RenderedMessage[]> {
-    this.#render ??= new IsolatedDotprompt(this.#helpers, this.#partials).compile({
-      template: this.#template,
+    this.#render ??= new IsolatedDotprompt(this.#helpers, this.#template, this.#partials).compile({
+      template: TEMPLATE,
     });
     const render = await this.#render;
     try {
-      const hidden = hideMarksIn({
-        input,
-        messages: (messages ?? []) as unknown as JsonValue,
-        context: context ?? {},
-      }) as JsonObject;
-      this.#helpers.reset(charactersIn(hidden), charactersIn(hidden['messages'] ?? []));
-      const rendered = await render(hidden as Parameters<PromptFunction>[0]);
+      const hidden = {
+        input: hideMarksIn(input) as JsonObject,
+        messages: hideMarksIn((messages ?? []) as unknown as JsonValue),
+        context: hideMarksIn(context ?? {}) as JsonObject,
+      };
+      const ofHistory = charactersIn(hidden.messages);
+      this.#helpers.reset(charactersIn(hidden.input) + charactersIn(hidden.context) + ofHistory, ofHistory);
+      const rendered = await render(hidden as unknown as Parameters<PromptFunction>[0]);
       const shown = showMarksIn(rendered.messages as unknown as JsonValue) as unknown as RenderedMessage[];
       return shown.map(withoutBlankParts);
     } catch (error) {
@@ -67,13 +69,28 @@ function withoutBlankParts(message: RenderedMessage): RenderedMessage {
  * counts what templates write.
  */
 class IsolatedDotprompt extends Dotprompt {
-  constructor(helpers: Helpers, partials: Readonly<Record<string, string>>) {
+  constructor(helpers: Helpers, template: TemplateText, partials: ReadonlyMap<string, TemplateText>) {
     super();
     const handlebars = Handlebars.create();
     const names = new Set([...Object.keys(handlebars.helpers), ...Object.keys(helpers.all)]);
-    handlebars.parse = (template) => parseCounted(template, names);
+    // What a partial means by a name depends on where it stands: each is given by its own name, and read here.
+    handlebars.parse = (name) => parseCounted(partials.get(name) ?? template, names);
+    const { compile } = handlebars;
+    handlebars.compile = (name, options) => {
+      const render = compile(name, options);
+      return (context, runtime) => render(context, { ...runtime, ...OWN_ALONE });
+    };
     Object.assign(this, { handlebars });
     for (const [name, helper] of Object.entries(helpers.all)) this.defineHelper(name, helper);
-    for (const [name, source] of Object.entries(partials)) this.definePartial(name, source);
+    for (const name of partials.keys()) this.definePartial(name, name);
   }
 }
+
+/** What all objects have is no input, which Handlebars would say on the console. */
+const OWN_ALONE: Handlebars.RuntimeOptions = {
+  allowProtoMethodsByDefault: false,
+  allowProtoPropertiesByDefault: false,
+};
+
+/** Stands for the template itself, as no partial is called. */
+const TEMPLATE = ESCAPE;

@@ -1,5 +1,6 @@
-import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import type { Prompt } from './compile-prompt.ts';
+import { parseInput } from './written-number.ts';
 
 /** Fields of an input that came as text alone (a form, `metadata`), as their schema has them: JSON where no text may stand. */
 export function readTexts(
@@ -10,7 +11,7 @@ export function readTexts(
   const values: [string, JsonValue][] = Object.entries(texts).map(([name, value]) => [
     name,
     typeof value === 'string' && !allowsText(Object.hasOwn(properties, name) ? properties[name] : undefined)
-      ? (tryParseJson(value) ?? value)
+      ? (parseInput(value) ?? value)
       : value,
   ]);
   return Object.fromEntries(values);

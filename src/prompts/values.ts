@@ -1,5 +1,7 @@
 import { type OutputUnit, type Schema, Validator } from '@cfworker/json-schema';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { countValues } from './count-values.ts';
+import { isWritten } from './written-number.ts';
 
 /** What is wrong with a value, and where in it. */
 export interface Fault {
@@ -37,7 +39,11 @@ export class ValueCheck {
   /** Up to `MOST_FAULTS`; those of a large value may be fewer than there are. */
   faultsOf(value: JsonValue): Fault[] {
     const excess = this.findExcess(value);
-    if (excess.length > 0) return excess;
+    return excess.length > 0 ? excess : this.faultsWithin(value);
+  }
+
+  /** The same of a value in which no excess was found. */
+  faultsWithin(value: JsonValue): Fault[] {
     try {
       const { valid, errors } = this.#validatorFor(value).validate(value);
       if (valid) return [];
@@ -69,20 +75,6 @@ export class ValueCheck {
 function makeValidator(schema: JsonObject, untilFirst: boolean): Validator {
   // It notes addresses in what it is given.
   return new Validator(structuredClone(schema) as Schema, '2020-12', untilFirst);
-}
-
-/** How many values are within a value, as far as `most`. */
-function countValues(value: JsonValue, most: number): number {
-  const open: JsonValue[] = [value];
-  let count = 0;
-  for (let one = open.pop(); one !== undefined && count <= most; one = open.pop()) {
-    if (typeof one !== 'object' || one === null) continue;
-    const inner = Array.isArray(one) ? one : Object.values(one);
-    count += inner.length;
-    if (count > most) break;
-    for (const item of inner) if (item !== undefined) open.push(item);
-  }
-  return count;
 }
 
 /** Looks for fields that an object may not have, until there are `MOST_FAULTS`, and for an object of more fields than any may have. */
@@ -162,12 +154,12 @@ function pathOf(location: string): string {
   return shorten(path);
 }
 
-/** A value with what its schema says of fields that it does not have. */
+/** A value with what its schema says of fields that it does not have. What is `null` is there. */
 export function withDefaults(schema: JsonValue | undefined, value: JsonValue): JsonValue {
   if (!isObject(schema)) return value;
   if (Array.isArray(value)) return value.map((item) => withDefaults(schema['items'], item));
   const { properties } = schema;
-  if (!isObject(value) || !isObject(properties)) return value;
+  if (!isObject(value) || isWritten(value) || !isObject(properties)) return value;
   const filled: JsonObject = { ...value };
   for (const [name, property] of Object.entries(properties)) {
     // A field may be called 'toString'.

@@ -69,12 +69,13 @@ type Fields = { extra?: Extra };
 function sortFields(extra: Extra | undefined): [Fields, Fields] {
   if (!extra) return [{}, {}];
   const { dialect, fields } = extra;
-  const harmless = Object.entries(fields).filter(([, value]) => isHarmless(value));
-  const others = Object.entries(fields).filter(([, value]) => !isHarmless(value));
-  return [made(harmless), made(others)];
+  const { kept, left } = Object.groupBy(Object.entries(fields), ([, value]) =>
+    isHarmless(value) ? 'kept' : 'left',
+  );
+  return [made(kept), made(left)];
 
-  function made(entries: [string, JsonValue | undefined][]): Fields {
-    return entries.length === 0 ? {} : { extra: { dialect, fields: Object.fromEntries(entries) } };
+  function made(entries: [string, JsonValue | undefined][] | undefined): Fields {
+    return entries === undefined ? {} : { extra: { dialect, fields: Object.fromEntries(entries) } };
   }
 }
 

@@ -226,6 +226,16 @@ test('files are read again when they change; a broken one leaves its prompt as i
   await until(async () => gateway.logs().includes('prompt_broken'));
   assert.match(gateway.logs(), /hello\.prompt[^"]*line 5/);
   assert.equal((await gateway.post('/v1/prompts/hello', { name: 'Ada' })).status, 200);
+  const schema = 'input: { schema: { type: object, properties: { name: { type: string, pattern: "[" } } } }';
+  await writeFile(path, `---\nmodel: up/m\n${schema}\n---\nGreet {{name}}.\n`);
+  await until(async () => gateway.logs().includes('no regular expression'));
+  assert.equal((await gateway.post('/v1/prompts/hello', { name: 'Ada' })).status, 200);
+  const openapi = await (await gateway.get('/openapi.json')).text();
+  assert.ok(openapi.includes('/v1/prompts/hello') && !openapi.includes('"pattern":"["'));
+  await writeFile(join(directory, 'support', '_tone.prompt'), '---\n# calm\n---\n{{role text}}');
+  await writeFile(join(directory, 'toned.prompt'), '{{> support/tone}}');
+  await until(async () => gateway.logs().includes('toned.prompt'));
+  assert.match(gateway.logs(), /"path":"toned\.prompt","line":4,"partial":"support\/_tone\.prompt"/);
   // A deploy takes no endpoint away: that is done by `retire`.
   await rm(path);
   await until(async () => gateway.logs().includes('prompt_file_gone'));

@@ -213,6 +213,10 @@ test('how often a template repeats something is bounded', async () => {
   const made = await compilePrompt({ name: 'p', source, partials: {} });
   const list = Array.from({ length: 200 }, () => 0);
   await assert.rejects(made.template.render({ input: { list } }), /more than 100000 times/);
-  const twice = await compilePrompt({ name: 'p', source: '{{> p}}', partials: { p: '{{> p}}{{> p}}' } });
+  const twice = await compilePrompt({
+    name: 'p',
+    source: '{{> p}}',
+    partials: { p: '{{> p this}}{{> p this}}' },
+  });
   await assert.rejects(twice.template.render({ input: {} }), /cannot be made/);
 });

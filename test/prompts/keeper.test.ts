@@ -327,6 +327,26 @@ onEachDatabase((database) => {
     assert.deepEqual(told, before);
   });
 
+  test('a label that is led to where it points is left alone', async (context) => {
+    const store = await database.open(context);
+    const { keeper, told, say, clock } = makeInstance(store);
+    for (const text of ['one', 'two']) await keeper.takeFiles(files({ hello: text }));
+    await keeper.lead('hello', 'production', () => 1, 'rollout r');
+    assert.equal(await say('hello'), 'one (1)');
+    await keeper.command('hello', { action: 'retire', at: clock.now + 60_000 }, 'ada');
+    const [toldBefore, before] = [told.length, await new PromptStore(store).readAfter(0)];
+    // It is deprecated, and nothing could be moved to it.
+    await keeper.lead('hello', 'production', () => 1, 'rollout r');
+    await keeper.lead('hello', 'production', () => 'label', 'rollout r');
+    await keeper.lead('other', 'production', () => 1, 'rollout r');
+    assert.equal((await new PromptStore(store).readAfter(0))?.change, before?.change);
+    assert.equal(told.length, toldBefore);
+    await assert.rejects(
+      keeper.lead('hello', 'production', () => 2, 'rollout r'),
+      PromptRefusal,
+    );
+  });
+
   test('a file that is broken or gone leaves in service what there is', async (context) => {
     const store = await database.open(context);
     const { keeper, say, told } = makeInstance(store);

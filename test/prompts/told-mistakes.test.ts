@@ -42,7 +42,7 @@ input: { schema: { text: string, items(array): string, box: { lid: string } } }
 {{#if tex}}{{text}}{{/if}}
 {{#each items}}{{this}} {{whatever}} {{../text}} {{../item}} {{@index}} {{@root.boks}}{{else}}{{nothing}}{{/each}}
 {{#with box}}{{lid}}{{/with}}{{^each items}}{{text}}{{/each}}
-{{#each items as |item|}}{{item}}{{/each}} {{@auth.user}} {{ifEquals (lookup bax "lid") text}}
+{{#each items as |item|}}{{item}}{{/each}} {{@auth.user}} {{#ifEquals (lookup bax "lid") text}}{{/ifEquals}}
 `;
   const { unknownInputs } = await compilePrompt({ name: 'hello', source, partials: {} });
   assert.deepEqual(
@@ -51,4 +51,129 @@ input: { schema: { text: string, items(array): string, box: { lid: string } } }
   );
   const open = await compilePrompt({ name: 'hello', source: 'Hello {{anybody}}', partials: {} });
   assert.deepEqual(open.unknownInputs, []);
+});
+
+test('helpers that are called as they cannot be are told when the file is read', async () => {
+  const head = '---\nmodel: m\ninput: { schema: { section?: string, text?: string } }\n---\n';
+  for (const [template, expected] of [
+    ['\n{{#if}}x{{/if}}', /^6: .*{{#if VALUE}}/],
+    ['{{#if a b}}x{{/if}}', /^5: .*{{#if VALUE}}/],
+    ['{{#unless}}x{{/unless}}', /^5: .*{{#unless VALUE}}/],
+    ['{{#each}}x{{/each}}', /^5: .*{{#each LIST}}/],
+    ['{{#with a b}}x{{/with}}', /^5: .*{{#with VALUE}}/],
+    ['{{if text}}', /^5: .*{{#if VALUE}}/],
+    ['{{each text}}', /^5: .*{{#each LIST}}/],
+    ['{{ifEquals text "a"}}', /^5: .*{{#ifEquals ONE OTHER}}/],
+    ['{{#ifEquals text}}x{{/ifEquals}}', /^5: .*{{#ifEquals ONE OTHER}}/],
+    ['{{text}}{{#if (ifEquals text "a")}}x{{/if}}', /^5: .*{{#ifEquals ONE OTHER}}/],
+    ['{{lookup text}}', /^5: .*{{lookup VALUE FIELD}}/],
+    ['{{json}}', /^5: .*{{json VALUE}}.*{{this\.json}}/],
+    ['{{json text text}}', /^5: .*{{json VALUE}}/],
+    ['{{#json text}}x{{/json}}', /^5: .*{{json VALUE}}/],
+    ['{{#role "user"}}x{{/role}}', /^5: .*{{role "user"}}/],
+    ['{{role}}', /^5: .*{{role "system"}}/],
+    ['{{section}}', /^5: .*{{this\.section}}/],
+    ['{{media}}', /^5: .*{{media url=VALUE}}/],
+    ['{{media text}}', /^5: .*{{media url=VALUE}}/],
+    ['{{media src=text}}', /^5: .*{{media url=VALUE}}/],
+    ['{{history text}}', /^5: .*{{history}}/],
+    ['{{#each text as |json|}}{{json}}{{json text}}{{/each}}', /^5: .*there is no helper 'json'/],
+    ['{{> tone text text}}', /^5: .*partial/],
+    ['{{> (lookup text "a")}}', /^5: .*written out/],
+  ] as const)
+    assert.match(await mistakeOf(head + template), expected, template);
+});
+
+test('an input that only a helper can be reached by its name is told', async () => {
+  const source = (template: string) =>
+    `---\nmodel: m\ninput:\n  schema:\n    history: string\n---\n${template}`;
+  assert.match(await mistakeOf(source('{{history}}')), /^7: .*'history'.*{{this\.history}}/);
+  const prompt = await compilePrompt({ name: 'hello', source: source('{{this.history}}'), partials: {} });
+  const { messages } = await makeChatRequest(
+    prompt,
+    { input: { history: 'long' }, overrides: {}, stream: false },
+    undefined,
+  );
+  assert.deepEqual(messages, [{ role: 'user', content: 'long' }]);
+});
+
+test('partials that call each other without an end are told, with the line', async () => {
+  const brokenBy = async (source: string, partials: Record<string, string>) => {
+    const compiled = compilePrompt({ name: 'hello', source, partials });
+    const error: unknown = await compiled.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (error === undefined) return '';
+    assert.ok(error instanceof PromptFileError);
+    return error.message;
+  };
+  const cycle = /in the partial 'b', line 1: .* without an end: a → b → a/;
+  assert.match(await brokenBy('{{> a}}', { a: 'Hi\n{{> b}}', b: '{{> a}}' }), cycle);
+  assert.match(await brokenBy('Hi {{> a}}', { a: '{{#if text}}{{> b}}{{/if}}', b: '{{> a}}' }), cycle);
+  assert.match(await brokenBy('\n{{> b}}', { b: '', a: '{{> a}}' }), /^$/);
+  assert.match(await brokenBy('{{> a}}', { a: '{{> a}}' }), /'a', line 1: .*: a → a$/);
+  // A tree ends with its leaves.
+  assert.equal(await brokenBy('{{> a}}', { a: '{{name}}{{#each children}}{{> a}}{{/each}}' }), '');
+  assert.equal(await brokenBy('{{> a}}', { a: '{{name}}{{#if next}}{{> a next}}{{/if}}' }), '');
+});
+
+test('what is wrong in a partial is told with its file and line', async () => {
+  const errorOf = async (source: string, partials: Record<string, string>) => {
+    const compiled = compilePrompt({ name: 'support/hello', source, partials });
+    const error: unknown = await compiled.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    assert.ok(error instanceof PromptFileError);
+    return { partial: error.partial, line: error.line, message: error.message };
+  };
+  assert.deepEqual(
+    await errorOf('{{> tone}}', { 'support/tone': '---\n# calm\n---\n\nBe\n{{nothing here}}' }),
+    {
+      ...{ partial: 'support/tone', line: 6 },
+      message: "in the partial 'support/tone', line 6: there is no helper 'nothing'",
+    },
+  );
+  assert.deepEqual(await errorOf('{{> tone}}', { tone: '\n{{> inner}}', inner: '{{#if x}}' }), {
+    ...{ partial: 'inner', line: 1 },
+    message:
+      "in the partial 'inner', line 1: the template is not valid Handlebars: it ends before all that it opens is closed",
+  });
+  assert.deepEqual(await errorOf('{{> tone}}', { tone: '\n{{> inner}}' }), {
+    ...{ partial: 'tone', line: 2 },
+    message: "in the partial 'tone', line 2: there is no partial 'inner'",
+  });
+  assert.deepEqual(await errorOf('Hi\n{{> tone}}', {}), {
+    ...{ partial: undefined, line: 2 },
+    message: "line 2: there is no partial 'tone'",
+  });
+});
+
+test('a partial is looked for in the folder of the file that calls it, then by its whole name', async () => {
+  const partials = {
+    tone: 'root',
+    inner: 'root inner',
+    'a/tone': 'a {{> inner}}',
+    'a/inner': 'a inner',
+    'b/tone': 'b {{> inner}} {{> tone/deep}}',
+    'b/tone/deep': 'deep {{> tone}}',
+  };
+  const textOf = async (name: string, source: string) => {
+    const prompt = await compilePrompt({ name, source, partials });
+    const [message] = await prompt.template.render({ input: {} });
+    return message?.content[0]?.text;
+  };
+  assert.equal(await textOf('hello', '{{> tone}}'), 'root');
+  assert.equal(await textOf('hello', '{{> a/tone}}'), 'a a inner');
+  assert.equal(await textOf('a/hello', '{{> tone}} {{> b/tone}}'), 'a a inner b root inner deep root');
+});
+
+test('names of partials are no inputs', async () => {
+  const source = '---\nmodel: m\ninput: { schema: { text: string } }\n---\n{{> tone}}{{> tone txt of=tex}}';
+  const { unknownInputs } = await compilePrompt({ name: 'hello', source, partials: { tone: 'calm' } });
+  assert.deepEqual(
+    unknownInputs.map(({ name }) => name),
+    ['txt', 'tex'],
+  );
 });

@@ -125,6 +125,12 @@ test('versions and labels are called by name, and moved from the command line', 
   await run('promote', 'hello@1');
   assert.equal(await say(gateway, 'hello'), 'hello@1: Hello Ada');
 
+  // Its labels are where they were, and lead to nothing that could be called.
+  await run('retire', 'hello');
+  const unknown = await gateway.post('/v1/prompts/hello@7', { name: 'Ada' });
+  assert.match(await unknown.text(), /has no version or label '7'\.(?! There is)/);
+  await run('publish', 'hello@1');
+
   for (const [args, exitCode] of [
     [['publish', 'nobody'], 1],
     [['unlabel', 'hello'], 2],
