@@ -1,5 +1,12 @@
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import type { Beside, FieldOutcome, FieldQuirks, FieldRuleFunction, ForcedTools } from './quirks.ts';
+import type {
+  Beside,
+  FieldOutcome,
+  FieldQuirks,
+  FieldRule,
+  FieldRuleFunction,
+  ForcedTools,
+} from './quirks.ts';
 import { outcomeOf } from './rule-outcome.ts';
 
 /**
@@ -18,11 +25,27 @@ export function withForcedTools(fields: FieldQuirks, table: readonly ForcedTools
       if (isOff) return effort === 'none' ? 'omit' : 'drop';
       return outcomeOf(fields['reasoning_effort'] ?? keep, effort, model, beside);
     },
+    ...Object.fromEntries(switchesOf(table).map((name) => [name, switchedOff(table, name, fields[name])])),
     ...(narrows ? { tools: alone(table) } : {}),
   };
 }
 
 const keep: FieldRuleFunction = () => 'keep';
+
+/** The provider's own fields that have a model not think: callers may say in them that it is to. */
+function switchesOf(table: readonly ForcedTools[]): string[] {
+  return [...new Set(table.flatMap(({ any, named }) => [any, named].filter(isObject).flatMap(Object.keys)))];
+}
+
+function switchedOff(table: readonly ForcedTools[], name: string, rule: FieldRule = keep): FieldRuleFunction {
+  return (said, model, beside) => {
+    const outcome = forcing(table, beside('tool_choice'), model);
+    const off = isObject(outcome) ? outcome[name] : undefined;
+    if (off === undefined) return outcomeOf(rule, said, model, beside);
+    if (JSON.stringify(off) === JSON.stringify(said)) return 'keep';
+    return { fitted: String(isObject(off) ? off['type'] : off), instead: { [name]: off } };
+  };
+}
 
 function choose(table: readonly ForcedTools[], choice: JsonValue, model: string): FieldOutcome {
   const outcome = forcing(table, choice, model);
