@@ -482,6 +482,22 @@ for (const [provider, model, said, sent, told] of FORCED) {
   });
 }
 
+test('tools are not read where no choice calls for it', () => {
+  // Its brackets fit, which is all that is looked at in what passes through.
+  const odd = '"tools":[{} {}]';
+  for (const [provider, model] of [
+    ['ollama', 'qwen3'],
+    ['moonshot', 'kimi-k3'],
+  ] as const) {
+    for (const choice of ['', ',"tool_choice":"auto"']) {
+      const body = Buffer.from(`{${odd}${choice}}`);
+      assert.equal(rewriteRequest(quirkedChat(provider), body, model).body, body);
+    }
+    const chosen = Buffer.from(`{${odd},"tool_choice":${JSON.stringify(CLOCK)}}`);
+    assert.throws(() => rewriteRequest(quirkedChat(provider), chosen, model), { param: 'tools' });
+  }
+});
+
 /** What a caller is told of its effort: nothing where the provider has the same, else what was made of it. */
 const EFFORTS: [provider: string, model: string, told: Record<string, string | undefined>][] = [
   [

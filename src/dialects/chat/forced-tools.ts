@@ -1,11 +1,12 @@
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type {
-  Beside,
+  ChatQuirks,
   FieldOutcome,
   FieldQuirks,
   FieldRule,
   FieldRuleFunction,
   ForcedTools,
+  OccasionalRule,
 } from './quirks.ts';
 import { outcomeOf } from './rule-outcome.ts';
 
@@ -54,12 +55,36 @@ function choose(table: readonly ForcedTools[], choice: JsonValue, model: string)
 }
 
 /** A choice of one tool where any can be demanded, and none by its name: no other is offered. */
-function alone(table: readonly ForcedTools[]): FieldRuleFunction {
-  return (tools, model, beside: Beside) => {
-    const choice = beside('tool_choice');
-    if (forcing(table, choice, model) !== 'alone' || !Array.isArray(tools)) return 'keep';
-    return { tools: tools.filter((tool) => nameOf(tool) === nameOf(choice)) };
+function alone(table: readonly ForcedTools[]): OccasionalRule {
+  return {
+    isCalledFor: (model, beside) => forcing(table, beside('tool_choice'), model) === 'alone',
+    decide: (tools, _model, beside) => offerChosen(tools, beside('tool_choice')),
   };
+}
+
+/** The rules of a provider's fields with those for a choice among tools that it does not read, which is said by what is offered. */
+export function withUnreadChoice(fields: FieldQuirks, toolChoice: ChatQuirks['toolChoice']): FieldQuirks {
+  if (toolChoice !== 'unread') return fields;
+  const tools: OccasionalRule = {
+    isCalledFor: (_model, beside) => beside('tool_choice') === 'none' || demandsCall(beside('tool_choice')),
+    decide: (offered, _model, beside) => {
+      const choice = beside('tool_choice');
+      return choice === 'none' ? 'omit' : offerChosen(offered, choice);
+    },
+  };
+  return { ...fields, tools, tool_choice: (choice) => (demandsCall(choice) ? 'drop' : 'keep') };
+}
+
+/** What becomes of `tools` where a choice of one is said by offering no other. */
+function offerChosen(tools: JsonValue, choice: JsonValue | undefined): FieldOutcome {
+  const name = nameOf(choice);
+  if (name === undefined || !Array.isArray(tools)) return 'keep';
+  return { tools: tools.filter((tool) => nameOf(tool) === name) };
+}
+
+/** Whether a choice demands the call of a tool: of any, or of one by its name. */
+export function demandsCall(choice: JsonValue | undefined): boolean {
+  return choice === 'required' || isObject(choice);
 }
 
 function nameOf(value: JsonValue | undefined): JsonValue | undefined {
