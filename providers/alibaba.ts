@@ -42,11 +42,9 @@ export default {
         return effort === 'high' ? instead : { fitted: 'enabled', instead };
       },
     },
-    // A wish to think, or a tool that must be called, has a rule of its own.
+    // A wish to think has a rule of its own.
     unsaid: (model, beside) => {
-      const choice = beside('tool_choice');
-      const isForced = choice === 'required' || (typeof choice === 'object' && choice !== null);
-      const isSaid = isForced || typeof beside('reasoning_effort') === 'string';
+      const isSaid = typeof beside('reasoning_effort') === 'string';
       return beside('stream') !== true && !isSaid && THINKS_UNSAID.test(model) ? OFF : undefined;
     },
     // "The tool_choice parameter does not support being set to required or object in thinking mode".

@@ -32,6 +32,25 @@ function countPath(model: string): string | undefined {
   return foundation === undefined ? undefined : `/model/${foundation}/count-tokens`;
 }
 
+/** Of profiles that are answered in any region of a part of the world, which their names begin with. */
+const GEOGRAPHY = /^(global|apac|us-gov|[a-z]{2})\./;
+
+/** What is served where it lives. Application profiles, prompts and their routers lead to what their names do not say. */
+const LIVES_THERE =
+  /^(?:foundation-model|provisioned-model|custom-model|custom-model-deployment|imported-model|endpoint)\//;
+
+/**
+ * Source: Bedrock user guide, "Supported Regions and models for inference profiles" and "How inference works in Amazon Bedrock"; service
+ * authorization reference, "Resource types defined by Amazon Bedrock".
+ */
+function regionOf(model: string, called: string | undefined): string | undefined {
+  if (!model.startsWith('arn:')) return GEOGRAPHY.exec(model)?.[1] ?? called;
+  const [, , , region, , ...resource] = model.split(':');
+  const name = resource.join(':');
+  if (name.startsWith('inference-profile/')) return GEOGRAPHY.exec(name.slice(name.indexOf('/') + 1))?.[1];
+  return LIVES_THERE.test(name) ? region : undefined;
+}
+
 /** Source: Amazon Bedrock API reference, "Converse", "ConverseStream", "CountTokens" and "InvokeModel". Model ids, inference profiles and ARNs are models. */
 export default {
   name: 'bedrock',
@@ -45,6 +64,7 @@ export default {
   },
   betasInBody: betasOf,
   countsInPart: true,
+  regionOf,
   baseUrlAt: ({ region }) => `https://bedrock-runtime.${region}.amazonaws.com`,
   // A Bedrock API key, which is a bearer token.
   envKeys: ['AWS_BEARER_TOKEN_BEDROCK'],

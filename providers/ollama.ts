@@ -13,13 +13,6 @@ function effortOf(effort: unknown) {
   return level === undefined ? 'keep' : { fitted: level, instead: { reasoning_effort: level } };
 }
 
-/** The function's name, in a tool and in the choice of one. */
-function nameOf(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || !('function' in value)) return undefined;
-  const { function: named } = value;
-  return typeof named === 'object' && named !== null && 'name' in named ? named.name : undefined;
-}
-
 /**
  * There only when it is configured: `ollama: {}` for this machine, `baseUrl: https://ollama.com/v1` and a key for its cloud.
  *
@@ -48,21 +41,13 @@ export default {
           ? 'keep'
           : { fitted: level, instead: { reasoning: { ...reasoning, effort: level } } };
       },
-      // Not read: a tool that must be called is offered alone, and none where none may be.
-      tool_choice: (choice) => (choice === 'auto' || choice === 'none' ? 'keep' : 'drop'),
-      tools: (tools, _model, beside) => {
-        const choice = beside('tool_choice');
-        if (choice === 'none') return 'omit';
-        const name = nameOf(choice);
-        if (name === undefined || !Array.isArray(tools)) return 'keep';
-        return { tools: tools.filter((tool) => nameOf(tool) === name) };
-      },
       parallel_tool_calls: (isParallel) => (isParallel === false ? 'drop' : 'keep'),
       n: (n) => (n === 1 ? 'omit' : 'refuse'),
       logit_bias: 'drop',
       top_k: 'drop',
       user: 'drop',
     },
+    toolChoice: 'unread',
     instructions: 'system',
     images: 'inline',
     texts: 'joined',

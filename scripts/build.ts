@@ -1,5 +1,5 @@
-import { cpSync, globSync, mkdirSync, rmSync } from 'node:fs';
-import { basename, extname, join } from 'node:path';
+import { cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { basename, extname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
@@ -12,12 +12,11 @@ import { build } from 'esbuild';
  */
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
-/** What runs beside the program: threads, by the names under which they are started. */
-const THREADS = [
-  'src/tokens/count-worker.ts',
-  'src/schemas/check-worker.ts',
-  'src/captures/capture-worker.ts',
-];
+/** What runs beside the program: threads, which are started by their files' names. */
+const THREADS = 'src/**/*-worker.ts';
+
+/** What npm publishes whatever `files` says. */
+const ALWAYS = ['package.json', 'README.md', 'LICENSE'];
 
 /** They read files of their own packages, or may be absent. */
 const OUTSIDE = ['tiktoken', 'pg-native'];
@@ -28,7 +27,7 @@ const BANNER = `import { createRequire as makeRequire } from 'node:module'; cons
 /** Bundles into a folder `dist/`. */
 export async function bundle(dist: string): Promise<void> {
   rmSync(dist, { recursive: true, force: true });
-  const entries = ['src/main.ts', ...THREADS].map((file) => [nameOf(file), file]);
+  const entries = ['src/main.ts', ...globSync(THREADS, { cwd: ROOT })].map((file) => [nameOf(file), file]);
   // A provider is added by adding its file: the folder stays the list.
   const providers = globSync('providers/*.ts', { cwd: ROOT }).map((file) => [
     `providers/${nameOf(file)}`,
@@ -56,12 +55,26 @@ function nameOf(file: string): string {
   return basename(file, extname(file));
 }
 
-/** Puts what is published (`files` in package.json) into a folder. */
+/**
+ * Puts what is published (`files` in package.json, and what npm adds) into a folder, in the place of what was put there before.
+ *
+ * @throws Error where there is something else
+ */
 export async function makePackage(folder: string): Promise<void> {
+  const { name, files } = readManifest(ROOT);
+  const isAround = !relative(folder, ROOT).startsWith('..');
+  const isOther = existsSync(folder) && readdirSync(folder).length > 0 && readManifest(folder).name !== name;
+  if (isAround || isOther) throw new Error(`${folder} is no package that was made here: it is left as it is`);
+  rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   await bundle(join(folder, 'dist'));
-  for (const part of ['bin', 'prompts', 'schema', 'package.json'])
-    cpSync(join(ROOT, part), join(folder, part), { recursive: true });
+  for (const part of [...files, ...ALWAYS])
+    if (part !== 'dist') cpSync(join(ROOT, part), join(folder, part), { recursive: true });
+}
+
+function readManifest(folder: string): { name?: string; files: readonly string[] } {
+  const file = join(folder, 'package.json');
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { files: [] };
 }
 
 if (import.meta.main) {

@@ -263,7 +263,6 @@ export async function startApp(
       places.setBounds(compiled.snapshot.bounds);
       endOthers();
       admin.keys = adminKeys;
-      worker?.tellChanged();
       if (lifecycle.phase !== 'draining') credentialFiles.follow(next.credentialFiles);
       if (hasTenants(next) && made.tenantKeys.length > 0) await endFirstTenantKey(made, log);
     };
@@ -278,6 +277,7 @@ export async function startApp(
     compile: compileToEnforce,
     refreshKeys,
     tenantEnds,
+    onMade: () => worker?.tellChanged(),
   });
   const access = new AccessRequests(store, Date.now);
   const rotation = new CredentialRotation({ control, news, log });

@@ -78,8 +78,7 @@ export class CoolingNews {
     { provider, isNamed }: LaneOwner,
     more: { forSeconds?: number; reason?: string } = {},
   ): void {
-    // That of what is kept there ends in white space, which no model's does.
-    const details = { provider, account, target: target.trimEnd(), ...more };
+    const details = { provider, account, target, ...more };
     const of = isNamed ? '' : `${account}\n${target}`;
     this.#options.news.tellOften('info', kind, message, details, details, of);
   }

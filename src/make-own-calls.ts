@@ -17,7 +17,7 @@ export function makeOwnCalls(options: OwnCallOptions): MadeOwnCalls {
   const random = Math.random;
   const judge = new PairJudge({ gateway, own, random });
   return {
-    shadows: new Shadows({ own, judge, random }),
+    shadows: new Shadows({ gateway, own, judge, random }),
     rehearsal: new Rehearsal({ gateway, own, judge }),
     stop: () => own.stop(),
   };

@@ -89,8 +89,7 @@ export function tellBreaker(
   news: ControlNews,
   { target, provider, account, state, before, isNamed }: LaneChange,
 ): void {
-  // That of what is kept there ends in white space, which no model's does.
-  const details = { provider, account, ...(target !== undefined && { target: target.trimEnd() }) };
+  const details = { provider, account, ...(target !== undefined && { target }) };
   const what =
     state === 'closed'
       ? 'closed'

@@ -1,4 +1,5 @@
 import type { ChatQuirks, FieldRule } from '../../src/dialects/chat/quirks.ts';
+import { isOccasional, isRenaming } from '../../src/dialects/chat/rule-outcome.ts';
 import { declarationOf } from '../../test/sdk/matrix/expected.ts';
 import { PROVIDER_KINDS } from '../../test/sdk/matrix/providers.ts';
 import { code, codes, table } from './markdown.ts';
@@ -22,7 +23,7 @@ function describe(title: string, quirks: ChatQuirks): string[] {
   const named = (is: (rule: FieldRule) => boolean) =>
     codes(fields.flatMap(([name, rule]) => (is(rule) ? [name] : [])));
   const renamed = fields.flatMap(([name, rule]) => {
-    if (typeof rule !== 'object') return [];
+    if (!isRenaming(rule)) return [];
     return [`${code(name)} → ${code(rule.as)}${rule.models ? ' (some models)' : ''}`];
   });
   return [
@@ -30,7 +31,7 @@ function describe(title: string, quirks: ChatQuirks): string[] {
     renamed.join(', '),
     named((rule) => rule === 'drop'),
     named((rule) => rule === 'refuse'),
-    named((rule) => typeof rule === 'function'),
+    named((rule) => typeof rule === 'function' || isOccasional(rule)),
     describeMessages(quirks).join('; '),
   ];
 }
@@ -57,6 +58,7 @@ function describeMessages(quirks: ChatQuirks): string[] {
     ...(alternating ? ['speakers take turns'] : []),
     ...(quirks.strictTurns === 'every_model' ? [STRICT_TURNS] : []),
     ...(quirks.strictTurns === 'mistrals' ? [`of Mistral’s models: ${STRICT_TURNS}`] : []),
+    ...(quirks.toolChoice === 'unread' ? [UNREAD_CHOICE] : []),
     ...(quirks.demandsReasoning ? ['thoughts of other models go, too, or a space for them'] : []),
     ...(quirks.forcedTools ? ['a tool that must be called is called without thinking'] : []),
     ...(quirks.images === 'inline' ? ['images by their address are refused'] : []),
@@ -69,6 +71,8 @@ function describeMessages(quirks: ChatQuirks): string[] {
     ...(thinkTags ? ['thoughts in `<think>` tags are read'] : []),
   ];
 }
+
+const UNREAD_CHOICE = 'a tool that must be called is offered alone: `tool_choice` is not read';
 
 const STRICT_TURNS =
   'the assistant speaks between results of tools and the user, who says what instructs behind its turns';

@@ -7,6 +7,7 @@ import { StartFailure } from '../workers/member.ts';
 import type { WorkerLink } from '../workers/worker-link.ts';
 import { Workers } from '../workers/workers.ts';
 import { type CliIo, EXIT } from './command.ts';
+import { logListening } from './log-listening.ts';
 import { stopBySignals, waitForSignals } from './stop-signals.ts';
 import { welcome } from './welcome.ts';
 
@@ -40,14 +41,7 @@ export async function runWorkers(
     stderr.write(`fairlead could not start: ${error.message}\n`);
     return error.exit.code || EXIT.failed;
   }
-  const { file, providers, models } = config;
-  log.info(
-    {
-      ...{ url, workers: workers.pids, config: file },
-      ...{ providers: Object.keys(providers), models: Object.keys(models) },
-    },
-    'listening',
-  );
+  logListening(log, config, { url, workers: workers.pids });
   return stopBySignals(signals, log, {
     stop: (noTimeLeft) => {
       noTimeLeft.addEventListener('abort', () => workers.hurry());

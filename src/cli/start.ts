@@ -7,6 +7,7 @@ import { openLog } from '../telemetry/redacting-log.ts';
 import type { ProviderDeclaration } from '../upstream/provider.ts';
 import { openLink, type WorkerLink } from '../workers/worker-link.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
+import { logListening } from './log-listening.ts';
 import { stopBySignals, waitForSignals } from './stop-signals.ts';
 import { welcome } from './welcome.ts';
 
@@ -91,15 +92,7 @@ async function start(
     io.stderr.write(`fairlead could not start: ${error instanceof Error ? error.message : String(error)}\n`);
     return EXIT.failed;
   }
-  log.info(
-    {
-      url: app.url,
-      config: config.file,
-      providers: Object.keys(config.providers),
-      models: Object.keys(config.models),
-    },
-    'listening',
-  );
+  logListening(log, config, { url: app.url });
   process.on('SIGHUP', () => void app.reload());
   if (app.firstSecrets) io.stdout.write(welcome(app));
   return stopBySignals(signals, log, {

@@ -36,6 +36,8 @@ export interface ControlOptions extends CurrentConfigOptions {
   refreshKeys(): Promise<boolean>;
   /** Told which names of tenants were used before a revision is in force. */
   tenantEnds: TenantEnds;
+  /** Told when something was changed here, and is in the store: others may look at once. Not of what others changed. */
+  onMade(): void;
 }
 
 /** What is wrong between this instance, its file and the store. */
@@ -83,6 +85,7 @@ export class ControlPlane {
       ...{ current: this.#current, revisions: this.revisions },
       ...{ tenantEnds: options.tenantEnds, news: options.news, now: options.now },
       follow: () => this.#follow(),
+      onMade: () => options.onMade(),
     });
     this.#instance = pickInstance(options.loaded.document);
   }
@@ -263,11 +266,12 @@ export class ControlPlane {
     });
   }
 
-  /** Has keys that are in no revision in force as the store has them now. */
+  /** Has keys that are in no revision, and were changed here, in force as the store has them now. */
   takeUpKeys(): Promise<void> {
     return this.#turns.run(async () => {
       await this.#options.refreshKeys();
       await this.#current.recompile();
+      this.#options.onMade();
     }, 'urgent');
   }
 

@@ -26,6 +26,8 @@ export interface RevisionMakerOptions {
   news: ControlNews;
   /** Puts in force what others made; gives why this instance is behind, where it is. */
   follow(): Promise<Behind | undefined>;
+  /** Told when a revision was made. */
+  onMade(): void;
   /** Unix milliseconds. */
   now(): number;
 }
@@ -48,7 +50,7 @@ export class RevisionMaker {
    * @throws ConfigError where the configuration would not be valid; GatewayError of `plan`, or `overloaded`
    */
   async make(plan: Plan, describe: Describe, alongside?: Alongside): Promise<Outcome> {
-    const { current, revisions, tenantEnds, news, follow } = this.#options;
+    const { current, revisions, tenantEnds, news, follow, onMade } = this.#options;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const behind = await follow();
       if (behind) {
@@ -85,6 +87,7 @@ export class RevisionMaker {
       if (!isWritten) continue;
       tenantEnds.take(ends);
       await current.enforce(tried, revision.number);
+      onMade();
       news.tellOfRevision(revision, earlier);
       return { revision: revision.number, changes };
     }
@@ -100,11 +103,12 @@ export class RevisionMaker {
 
   /** `undefined` where another instance was faster. */
   async #makeBehind(plan: Plan, describe: Describe, behind: Behind): Promise<Outcome | undefined> {
-    const { current, revisions, news, follow } = this.#options;
+    const { current, revisions, news, follow, onMade } = this.#options;
     const { newest, changes } = await planBehind(plan, behind, revisions, current.context);
     const revision = this.number(describe(changes), newest);
     if (changes.length === 0) return { revision: newest, changes };
     if (!(await revisions.append(revision))) return undefined;
+    onMade();
     news.tellOfRevision(revision, undefined, 'behind');
     const still = await follow();
     if (still && !still.isTakenAway) throw tellOfStaying(still);

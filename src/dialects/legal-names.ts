@@ -28,11 +28,17 @@ export interface LegalNames {
 
 /**
  * Gives each tool whose name the API would refuse another one, wherever the conversation names it. The names follow from the caller's alone: the
- * same tool has the same in every request, whatever stands beside it, so that prompt caches hold; and no two tools have one.
+ * same tool has the same in every request, whatever stands beside it, so that prompt caches hold; and no two tools have one. A caller of the
+ * API's own dialect gets its own words about a name.
  *
  * @throws GatewayError `invalid_request` for a tool without a name
  */
-export function withLegalNames(conversation: Conversation, rule: ToolNameRule): LegalNames {
+export function withLegalNames(
+  conversation: Conversation,
+  rule: ToolNameRule,
+  dialect: Conversation['dialect'],
+): LegalNames {
+  if (conversation.dialect === dialect) return { conversation };
   const nameless = conversation.tools.findIndex((tool) => tool.type !== 'opaque' && tool.name === '');
   if (nameless >= 0) {
     const path = toolPath(conversation, nameless, 'name');

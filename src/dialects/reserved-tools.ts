@@ -1,6 +1,7 @@
-import type { Tool, ToolCallPart } from '../conversation/conversation.ts';
+import type { Conversation, Tool, ToolCallPart } from '../conversation/conversation.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { type JsonObject, tryParseJson } from '../conversation/json.ts';
+import { toolPath } from './caller-words.ts';
 
 /**
  * Two kinds of tool exist only on our way to the provider, and decoders know them by their names alone, because
@@ -16,12 +17,22 @@ export const JSON_OUTPUT_TOOL = 'fairlead_json_output';
 const CUSTOM_TOOL_PREFIX = 'fairlead_custom_';
 
 /** A name that a caller's own tool may not have. */
-export function isReservedToolName(name: string): boolean {
+function isReservedToolName(name: string): boolean {
   return name === JSON_OUTPUT_TOOL || name.startsWith(CUSTOM_TOOL_PREFIX);
 }
 
 export function reservedName(path: string): Error {
   return invalidRequest(`'${path}' is a name that the gateway needs itself.`, path);
+}
+
+/**
+ * For APIs at which custom tools, or answers in JSON, are functions.
+ *
+ * @param index the tool's, among those of the conversation
+ * @throws GatewayError `invalid_request` for a name that a caller's own tool may not have
+ */
+export function checkToolName(conversation: Conversation, name: string, index: number): void {
+  if (isReservedToolName(name)) throw reservedName(toolPath(conversation, index, 'name'));
 }
 
 export function customToolName(name: string): string {

@@ -158,7 +158,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
    * held back for that is tried at once.
    */
   #waitsForRecovery(): boolean {
-    const pauseMs = this.#call.begun ? undefined : this.#itinerary.recoveryPauseMs();
+    const pauseMs = this.#itinerary.recoveryPauseMs();
     if (pauseMs === undefined) return false;
     const isInTime = this.#plan.some((planned) => pauseMs < this.#leftMs(planned));
     if (isInTime && this.#gateway.places.waiting === 0) {
@@ -295,7 +295,11 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       this.#end(failed.at(-1)?.failure);
       return;
     }
-    if (call.begun) this.#itinerary.keepOnly((planned) => mayGoOnAt(call, planned));
+    if (call.begun) {
+      this.#itinerary.keepOnly((planned) => mayGoOnAt(call, planned));
+      // A client is not kept waiting in the midst of an answer: no attempt is saved for later.
+      this.#itinerary.endRecovery();
+    }
     // What was made beside it tells nothing more.
     const repairable = failed.find(({ failure }) => mayRepair(call, failure));
     for (const one of repairable ? [repairable] : failed) this.#learn(one);

@@ -374,7 +374,8 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     else if (this.#exchange) this.#call.usage = estimateCall(this.#call, 0);
     this.#close(outcome);
     const wasTold = this.#outputMs !== undefined || this.#saidByHead !== undefined;
-    noteGivenUp(this.#gateway, this.#planned, this.#call, { outcome, status: this.#record.status, wasTold });
+    const given = { taken: this.#taken, outcome, status: this.#record.status, wasTold };
+    noteGivenUp(this.#gateway, this.#planned, this.#call, given);
     this.#exchange?.abort(reason);
   }
 

@@ -127,7 +127,7 @@ export class Call implements Waiting {
   /** The side that it is on, where its model or its prompt is in a rollout. */
   rollout: CallSide | undefined;
   /** Has another version of its prompt answer where its own does not: gives whether that one tries. */
-  standIn: ((thrown: unknown) => boolean) | undefined;
+  answerInstead: ((thrown: unknown) => boolean) | undefined;
   /** The provider has refused the reasoning of its history: that is another's, and goes without. */
   disownsReasoning = false;
   /** Its model's config wants answers that break off gone on with, and its own may be. */

@@ -66,7 +66,7 @@ function admit(gateway: Gateway, call: Call, prepare: Prepare | undefined): Retu
 }
 
 function planAndGoOn(gateway: Gateway, call: Call): void {
-  if (call.rollout?.ofPrompt?.stable) call.standIn = (thrown) => goOnWithStable(gateway, call, thrown);
+  if (call.rollout?.ofPrompt?.stable) call.answerInstead = (thrown) => goOnWithStable(gateway, call, thrown);
   const plan = planCall(gateway, call);
   if (Array.isArray(plan)) {
     reserveAndAttempt(gateway, call, plan);
@@ -82,7 +82,7 @@ function goOnWithStable(gateway: Gateway, call: Call, thrown: unknown): boolean 
   const side = call.rollout?.ofPrompt;
   const room = MAX_ATTEMPTS - call.attempts.length;
   if (!side?.stable || room < 1 || !mayStandIn(call, thrown)) return false;
-  call.standIn = undefined;
+  call.answerInstead = undefined;
   const goOn = async (stable: PromptRequest) => {
     if (call.cancelled || call.settled) return;
     // What the candidate's model cannot serve is on no side.

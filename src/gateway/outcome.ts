@@ -124,19 +124,30 @@ export function noteUnsent(gateway: Gateway, planned: PlannedAttempt): void {
   noteNothing(planned);
 }
 
-/**
- * The client left, or another attempt was faster (`lost`). `status`: of the answer, where its head had come. `wasTold`: more is known of
- * the place already.
- */
+interface GivenUp {
+  taken: TakenAddress | undefined;
+  outcome: AttemptOutcome;
+  /** Of the answer, where its head had come. */
+  status: number | null;
+  /** More is known of the place already. */
+  wasTold: boolean;
+}
+
+/** The client left, or another attempt was faster (`lost`). */
 export function noteGivenUp(
   gateway: Gateway,
   planned: PlannedAttempt,
   { sentMs, stream }: Pick<Call, 'sentMs' | 'stream'>,
-  { outcome, status, wasTold }: { outcome: AttemptOutcome; status: number | null; wasTold: boolean },
+  { taken, outcome, status, wasTold }: GivenUp,
 ): void {
   const nowMs = gateway.monotonicMs();
-  if (!wasTold && outcome === 'cancelled' && status === null) planned.lane?.leave(stream, nowMs, sentMs);
-  else if (!wasTold) planned.lane?.forget(nowMs, sentMs, outcome === 'lost');
+  const { lane } = planned;
+  const isUnanswered = !wasTold && outcome === 'cancelled' && status === null;
+  // It is a server that hangs where another of its account is well, and else the place.
+  if (isUnanswered && lane?.isLong(stream, nowMs - sentMs)) {
+    if (taken?.pool.leave(taken.address)) lane.forget(nowMs, sentMs);
+    else lane.leave(nowMs, sentMs);
+  } else if (!wasTold) lane?.forget(nowMs, sentMs, outcome === 'lost');
   noteNothing(planned);
 }
 

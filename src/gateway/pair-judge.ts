@@ -67,7 +67,7 @@ export class PairJudge {
   }
 
   /**
-   * The scores of a pair: `unread` where the judge said none that can be read, `undefined` where it was not asked. Never rejects.
+   * The scores of a pair: `unread` where the judge said none that can be read, `undefined` where it was not asked, or could not be. Never rejects.
    *
    * @param isLearned whether the rollout learns from them: the records of the judge's calls have them then, and more than may be at once are not made
    */
@@ -77,49 +77,63 @@ export class PairJudge {
     isLearned: boolean,
   ): Promise<Scores | 'unread' | undefined> {
     const { judge } = rollout.spec.gates;
-    const { gateway, own, random } = this.#options;
     if (!judge || (isLearned && this.#running >= MOST_AT_ONCE)) return undefined;
-    const isStableFirst = random() < 0.5;
-    const texts = writeTexts(pair, isStableFirst);
-    if (!texts) return undefined;
     this.#running += 1;
     try {
-      const { snapshot } = gateway();
-      const question = await this.#ask(judge, texts);
-      const places = question.refusal ? NOWHERE : snapshot.routes.resolve(question.model);
-      if (!places) return undefined;
-      const caller = { ...this.#caller, regions: pair.request.regions };
-      const { targets, retries } = places;
-      // Where the judge may not see what a tenant says, nothing is scored.
-      if (targets.length > 0 && !targets.some((target) => hasPlaceFor(caller, target))) return undefined;
-      const readScores = (answer: Completion): Scores | undefined => {
-        const scores = readPairScores(answer, judge.prompt === undefined ? undefined : BEST_OF_PROMPTS);
-        if (!scores) return undefined;
-        const { a, b } = scores;
-        return isStableFirst ? { stable: a, candidate: b } : { stable: b, candidate: a };
-      };
-      const side: CallSide = {
-        ...{ name: rollout.spec.name, side: 'candidate', readScores },
-        get isWatched() {
-          return isLearned && rollout.isWatched;
-        },
-      };
-      for (let asked = 0; asked < MOST_ASKED && !own.isStopped; asked += 1) {
-        const { door, body, refusal } = question;
-        const made = own.make({
-          ...{ door, snapshot, caller, body, refusal, targets, retries, rollout: side },
-        });
-        const { outcome } = await own.send(made).over;
-        // That was tried again already, as often as the judge's model is.
-        if (outcome !== 'ok') return 'unread';
-        const answer = readAnswer(made.call);
-        const scores = answer && readScores(answer);
-        if (scores) return scores;
-      }
-      return 'unread';
+      return await this.#score(rollout, judge, pair, isLearned);
+    } catch (err) {
+      // The store may be away, which has the judge's prompt.
+      const message = 'a pair of answers could not be judged';
+      this.#options.gateway().log.error({ rollout: rollout.spec.name, err }, message);
+      return undefined;
     } finally {
       this.#running -= 1;
     }
+  }
+
+  async #score(
+    rollout: Rollout,
+    judge: JudgeLimits,
+    pair: AnswerPair,
+    isLearned: boolean,
+  ): Promise<Scores | 'unread' | undefined> {
+    const { gateway, own, random } = this.#options;
+    const isStableFirst = random() < 0.5;
+    const texts = writeTexts(pair, isStableFirst);
+    if (!texts) return undefined;
+    const { snapshot } = gateway();
+    const question = await this.#ask(judge, texts);
+    const places = question.refusal ? NOWHERE : snapshot.routes.resolve(question.model);
+    if (!places) return undefined;
+    const caller = { ...this.#caller, regions: pair.request.regions };
+    const { targets, retries } = places;
+    // Where the judge may not see what a tenant says, nothing is scored.
+    if (targets.length > 0 && !targets.some((target) => hasPlaceFor(caller, target))) return undefined;
+    const readScores = (answer: Completion): Scores | undefined => {
+      const scores = readPairScores(answer, judge.prompt === undefined ? undefined : BEST_OF_PROMPTS);
+      if (!scores) return undefined;
+      const { a, b } = scores;
+      return isStableFirst ? { stable: a, candidate: b } : { stable: b, candidate: a };
+    };
+    const side: CallSide = {
+      ...{ name: rollout.spec.name, side: 'candidate', readScores },
+      get isWatched() {
+        return isLearned && rollout.isWatched;
+      },
+    };
+    for (let asked = 0; asked < MOST_ASKED && !own.isStopped; asked += 1) {
+      const { door, body, refusal } = question;
+      const made = own.make({
+        ...{ door, snapshot, caller, body, refusal, targets, retries, rollout: side },
+      });
+      const { outcome } = await own.send(made).over;
+      // That was tried again already, as often as the judge's model is.
+      if (outcome !== 'ok') return 'unread';
+      const answer = readAnswer(made.call);
+      const scores = answer && readScores(answer);
+      if (scores) return scores;
+    }
+    return 'unread';
   }
 
   /** What the judge is asked, in the words of the gateway or of a prompt. */

@@ -126,15 +126,17 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
     const body = passBytes(call, target, endpoint);
     const cut = withholdBilling(call, surface, body);
     if (cut) unknown.push(cut.place);
-    const left = leaveOut(surface, target.model, body, unknown);
-    if (unknown.length > 0) call.dropped = [...call.dropped, ...unknown];
     const set = withheld || cut ? { ...fixed, ...withheld, ...(cut && { system: cut.system }) } : fixed;
     const fields = asksInVain ? { ...set, thread: undefined } : set;
+    // Last: what is written anew may have what is to be left out.
+    const written = fields ? rewriteBody(body, fields) : body;
+    const left = leaveOut(surface, target.model, written, unknown);
+    if (unknown.length > 0) call.dropped = [...call.dropped, ...unknown];
     return {
       dialect,
       path,
       headers: withSearchFlag(baseHeaders, surface, left),
-      body: fields ? rewriteBody(left, fields) : left,
+      body: left,
       passThrough,
       translate: (answer) => translateGenerated(call, dialect, answer),
     };

@@ -19,22 +19,14 @@ export function compileRegions(names: readonly string[] | undefined): Regions | 
   return { names, allow: (region) => region !== undefined && globs.some((fits) => fits(region)) };
 }
 
-/** What is said of a target goes before what is said of its account. */
+/** What is said of a target goes before what its model's name says, and that before what is said of its account. */
 export function mayServe({ regions }: Pick<Caller, 'regions'>, target: Target, account: Account): boolean {
-  return !regions || regions.allow(target.region ?? spreadOf(target) ?? regionOf(account));
+  return !regions || regions.allow(target.region ?? regionOf(target, account));
 }
 
-function regionOf({ settings }: Account): string | undefined {
-  return settings.region ?? settings.location;
-}
-
-/**
- * Where a model is served that is called in one region and answered in any: in none that a tenant could mean by its own.
- *
- * Source: Amazon Bedrock, "Supported Regions and models for inference profiles" (`global.`).
- */
-function spreadOf({ upstream, model }: Target): string | undefined {
-  return upstream.declaration.name === 'bedrock' && model.startsWith('global.') ? 'global' : undefined;
+function regionOf({ upstream: { declaration }, model }: Target, { settings }: Account): string | undefined {
+  const called = settings.region ?? settings.location;
+  return declaration.regionOf ? declaration.regionOf(model, called) : called;
 }
 
 /** Whether a target has an account that may serve a caller. */

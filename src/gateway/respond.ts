@@ -57,9 +57,12 @@ export function sendError(gateway: Gateway, call: Call, error: GatewayError): vo
   endInOneWrite(gateway, call, body);
 }
 
-/** Ends a call of which nothing was answered with what a step of it threw; a client that has left is told nothing. */
+/**
+ * Ends a call of which nothing was answered with what a step of it threw, unless another version of its prompt takes over: then it goes on. A
+ * client that has left is told nothing.
+ */
 export function failCall(gateway: Gateway, call: Call, thrown: unknown): void {
-  if (call.cancelled || call.standIn?.(thrown)) return;
+  if (call.cancelled || call.answerInstead?.(thrown)) return;
   try {
     sendError(gateway, call, toGatewayError(gateway, call, thrown));
   } catch (err) {

@@ -1,9 +1,11 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
+import type { Whose } from '../rollouts/observation.ts';
 import type { Rollout } from '../rollouts/rollout-book.ts';
 import { OPERATOR } from '../usage/operator.ts';
 import type { Call, CallSide } from './call.ts';
 import type { ModelRollout } from './choose-side.ts';
 import { copiedBody } from './copied-body.ts';
+import type { Gateway } from './gateway.ts';
 import type { OwnCalls } from './own-calls.ts';
 import type { AnswerPair, PairJudge } from './pair-judge.ts';
 import type { CopiedPrompt } from './prompt-side.ts';
@@ -19,11 +21,25 @@ const MAX_BYTES = 16 * 1024 * 1024;
 export const SHADOW_KEY = 'shadow';
 
 export interface ShadowOptions {
+  gateway: () => Pick<Gateway, 'log'>;
   own: Pick<OwnCalls, 'make' | 'send' | 'isStopped'>;
   judge: Pick<PairJudge, 'wants' | 'judge'>;
   /** From 0 to 1, without 1. */
   random: () => number;
 }
+
+/** A copy that is under way, from when it is decided on. */
+interface Copy {
+  rollout: Rollout;
+  /** What is to be judged beside it. */
+  answered: Omit<AnswerPair, 'candidate'> | undefined;
+  /** As of the call. */
+  whose: Omit<Whose, 'side'>;
+  /** What is held in memory for it. */
+  bytes: number;
+}
+
+type CopyRequest = Omit<UnseenRequest, 'id' | 'rollout'> & { rollout: Partial<CallSide> };
 
 /**
  * Sends the candidate of a rollout copies of calls that the stable answered, when those are over: no client waits for one, and none
@@ -54,52 +70,58 @@ export class Shadows {
     if ((this.#running.get(name) ?? 0) >= shadow.maxConcurrentCalls) return;
     if (this.#bytes + call.body.length > MAX_BYTES) return;
     if (side.moved) this.#copyForModel(call, side.moved);
-    else if (side.ofPrompt?.candidate) this.#copyForPrompt(call, rollout, side.ofPrompt.candidate);
+    else if (side.ofPrompt?.candidate) void this.#copyForPrompt(call, rollout, side.ofPrompt.candidate);
   }
 
   #copyForModel(call: Call, { rollout, candidate, stable }: ModelRollout): void {
     const { door, snapshot, address, forward, retries, caller } = call;
     const body = copiedBody(call);
     if (!body) return;
-    this.#send(call, rollout, {
+    this.#send(this.#begin(call, rollout), {
       ...{ door, snapshot, body, address, forward, retries, caller, rollout: { candidate, stable } },
       ...{ model: candidate.name, targets: [candidate] },
     });
   }
 
   /** What the candidate's version makes of the same input. */
-  #copyForPrompt(call: Call, rollout: Rollout, make: () => Promise<CopiedPrompt>): void {
-    const { snapshot } = call;
-    void make()
-      .then(({ door, body, caller, model, side: ofPrompt, refusal }) => {
-        if (this.#options.own.isStopped) return;
-        const places = refusal ? { ...NOWHERE, refusal } : placesOf(snapshot, model, call.startedAt);
-        // What its model may not serve says nothing of the version.
-        if (places.targets.length > 0 && !places.targets.some((target) => hasPlaceFor(caller, target)))
-          return;
-        this.#send(call, rollout, { ...places, door, snapshot, body, caller, rollout: { ofPrompt } });
-      })
-      // What the stable took before it takes again: nothing is left to refuse.
-      .catch(() => undefined);
+  async #copyForPrompt(call: Call, rollout: Rollout, make: () => Promise<CopiedPrompt>): Promise<void> {
+    const copy = this.#begin(call, rollout);
+    try {
+      const { snapshot, startedAt } = call;
+      const { door, body, caller, model, side: ofPrompt, refusal } = await make();
+      const places = refusal ? { ...NOWHERE, refusal } : placesOf(snapshot, model, startedAt);
+      const { targets } = places;
+      // What its model may not serve says nothing of the version.
+      const isElsewhere = targets.length > 0 && !targets.some((target) => hasPlaceFor(caller, target));
+      if (isElsewhere || this.#options.own.isStopped) {
+        this.#end(copy);
+        return;
+      }
+      this.#hold(copy, body.length);
+      this.#send(copy, { ...places, door, snapshot, body, caller, rollout: { ofPrompt } });
+    } catch (thrown) {
+      this.#end(copy);
+      this.#tell(rollout, thrown);
+    }
   }
 
-  #send(
-    call: Call,
-    rollout: Rollout,
-    {
-      rollout: side,
-      caller,
-      ...request
-    }: Omit<UnseenRequest, 'id' | 'rollout'> & { rollout: Partial<CallSide> },
-  ): void {
+  /** What the stable took before it takes again: the candidate's refusals are none of these. */
+  #tell({ spec: { name: rollout } }: Rollout, thrown: unknown): void {
+    const { log } = this.#options.gateway();
+    const message = 'a call could not be copied for a rollout';
+    if (!(thrown instanceof GatewayError)) log.error({ rollout, err: thrown }, message);
+    else log.warn({ rollout, kind: thrown.kind, reason: thrown.message }, message);
+  }
+
+  #send(copy: Copy, { rollout: side, caller, ...request }: CopyRequest): void {
+    const { rollout, answered, whose } = copy;
     const { name } = rollout.spec;
     const { own, judge } = this.#options;
-    const answered = judge.wants(rollout) ? answerOf(call) : undefined;
-    const copy = own.make({
+    const made = own.make({
       ...request,
       rollout: {
         ...{ ...side, name, side: 'candidate', release: rollout.origin?.candidate.number },
-        ...{ user: call.rollout?.user, isByRule: call.rollout?.isByRule ?? false },
+        ...whose,
         // It may have ended when the copy does.
         get isWatched() {
           return rollout.isWatched;
@@ -107,18 +129,31 @@ export class Shadows {
       },
       caller: { ...caller, tenant: OPERATOR, key: SHADOW_KEY, capture: undefined, limits: undefined },
     });
-    const bytes = request.body.length + (answered?.stable.tap?.byteLength ?? 0);
-    this.#count(name, 1, bytes);
-    void own.send(copy).over.then(({ outcome }) => {
-      this.#count(name, -1, -bytes);
+    void own.send(made).over.then(({ outcome }) => {
+      this.#end(copy);
       if (answered && outcome === 'ok')
-        void judge.judge(rollout, { ...answered, candidate: copy.call }, true);
+        void judge.judge(rollout, { ...answered, candidate: made.call }, true);
     });
   }
 
-  #count(rollout: string, copies: number, bytes: number): void {
-    this.#running.set(rollout, (this.#running.get(rollout) ?? 0) + copies);
+  #begin(call: Call, rollout: Rollout): Copy {
+    const answered = this.#options.judge.wants(rollout) ? answerOf(call) : undefined;
+    const { name } = rollout.spec;
+    this.#running.set(name, (this.#running.get(name) ?? 0) + 1);
+    const { user, isByRule = false } = call.rollout ?? {};
+    const copy: Copy = { rollout, answered, whose: { user, isByRule }, bytes: 0 };
+    this.#hold(copy, call.body.length + (answered?.stable.tap?.byteLength ?? 0));
+    return copy;
+  }
+
+  #hold(copy: Copy, bytes: number): void {
+    copy.bytes += bytes;
     this.#bytes += bytes;
+  }
+
+  #end({ rollout: { spec }, bytes }: Copy): void {
+    this.#running.set(spec.name, (this.#running.get(spec.name) ?? 1) - 1);
+    this.#bytes -= bytes;
   }
 }
 

@@ -1,4 +1,4 @@
-import { FailureRow } from '../upstream/failure-row.ts';
+import { FailureRow, MOST_LEFT } from '../upstream/failure-row.ts';
 
 /** When a breaker opens and closes. Times in milliseconds. */
 export interface BreakerOptions {
@@ -26,9 +26,6 @@ export const DEFAULT_BREAKER: Readonly<BreakerOptions> = Object.freeze({
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
 export type BreakerListener = (state: BreakerState, before: BreakerState) => void;
-
-/** So many attempts that were waited for in vain until their clients left, without an answer between them, open it, too. */
-const MOST_LEFT = 10;
 
 /** The window moves in steps of a tenth of its length. */
 const SLICES = 10;

@@ -163,7 +163,8 @@ export class LaneBook {
     this.#configured = new Set(Array.from(lanes, ({ target, account }) => `${target}\n${account}`));
     for (const [key, lane] of this.#lanes) {
       const { target, account, limitedUntil } = lane;
-      const [provider] = target.split('/', 1);
+      // A slash is before a model, a colon before what is asked for beside models.
+      const [provider] = target.split(/[/:]/, 1);
       lane.servers = this.#servers.get(`${provider}\n${account}`);
       if (!accounts.has(`${provider}\n${account}`) && nowMs >= limitedUntil) this.#lanes.delete(key);
     }

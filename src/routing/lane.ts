@@ -291,17 +291,14 @@ export class Lane {
     this.#shut.forget(nowMs, begunMs);
   }
 
-  /**
-   * The client of an attempt left before anything of an answer came. Where it had waited for a while, and for longer than is usual, that
-   * counts, though only in great numbers.
-   */
-  leave(stream: boolean, nowMs: number, begunMs: number): void {
-    const { stream: ofStreams, whole } = this.#latencies;
-    const usualMs = (stream ? ofStreams : whole).averageMs;
-    if (nowMs - begunMs < Math.max(LEAST_PATIENCE_MS, 2 * (usualMs ?? 0))) {
-      this.forget(nowMs, begunMs);
-      return;
-    }
+  /** Whether who has waited for so long has waited for a while, and for longer than is usual. */
+  isLong(stream: boolean, waitedMs: number): boolean {
+    const usualMs = this.#latencies[stream ? 'stream' : 'whole'].averageMs;
+    return waitedMs >= Math.max(LEAST_PATIENCE_MS, 2 * (usualMs ?? 0));
+  }
+
+  /** The client of an attempt left after a long wait, before anything of an answer came. That counts, though only in great numbers. */
+  leave(nowMs: number, begunMs: number): void {
     this.#wasInVain = true;
     this.breaker.leave(nowMs, begunMs);
     this.reach.forget(nowMs, begunMs, false);

@@ -115,11 +115,11 @@ export class Routes {
   }
 
   /**
-   * How the account of an upstream does with what is asked there beside the calls of models. No caller can name a model that has its lane: none
-   * ends in white space.
+   * How the account of an upstream does with what is asked there beside the calls of models. No caller can name a model that has its lane:
+   * behind a provider's name those have a slash.
    */
   laneBeside(what: 'files' | 'batches' | 'responses', upstream: Upstream, account: string): Lane | undefined {
-    const lanes = this.#lanesOf(`${upstream.name}/${what} `, upstream);
+    const lanes = this.#lanesOf(`${upstream.name}:${what}`, upstream);
     return lanes.find((lane) => lane.account === account);
   }
 

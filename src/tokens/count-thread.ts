@@ -15,9 +15,8 @@ interface Asked {
 }
 
 /**
- * The thread that counts tokens, begun with the first count. An encoder takes a third of a second to load, which the thread that
- * serves calls must not wait for, and some 50 MB of memory: a process has one thread for all its counters, and keeps it.
- * While it is idle it does not keep the process alive.
+ * A thread that counts tokens, begun with the first count. An encoder takes a third of a second to load, which the thread that
+ * serves calls must not wait for. While it is idle it does not keep the process alive.
  */
 export class CountThread {
   /** What it was asked and has not answered: it answers in their order. */
@@ -60,3 +59,9 @@ export class CountThread {
     for (const { reject } of this.#asked.splice(0)) reject(error);
   }
 }
+
+/**
+ * That of all counters of a process, which owns it and never ends it: its encoders take some 50 MB each and are as good for one gateway as for
+ * another. It knows nothing of who asks.
+ */
+export const THREAD_OF_PROCESS = new CountThread();

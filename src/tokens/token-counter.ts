@@ -3,22 +3,21 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import { tellingBytes } from './body-bytes.ts';
 import { type TokenLoad, weighAnswer, weighConversation } from './conversation-load.ts';
-import { type CountRequest, CountThread } from './count-thread.ts';
+import { type CountRequest, type CountThread, THREAD_OF_PROCESS } from './count-thread.ts';
 import { sliceText } from './cut-text.ts';
 import { familyOf } from './families.ts';
 
 export interface TokenCounterOptions {
   /** How much text may wait, in characters; what comes on top is refused as `overloaded`. */
   maxWaitingChars?: number;
+  /** What counts. That of the process where absent. */
+  thread?: Pick<CountThread, 'count'>;
 }
 
 const MAX_WAITING_CHARS = 32 * 1024 * 1024;
 
 /** As much is counted in one go (some 20 ms): a long text does not keep short ones waiting for more than that. */
 const REQUEST_CHARS = 64 * 1024;
-
-/** Of the process. */
-const thread = new CountThread();
 
 interface Job {
   requests: CountRequest[];
@@ -31,14 +30,16 @@ interface Job {
 /** Counts tokens on a thread, also of small texts. Counting many texts at once takes turns between them. */
 export class TokenCounter {
   readonly #maxWaitingChars: number;
+  readonly #thread: Pick<CountThread, 'count'>;
   readonly #jobs: Job[] = [];
   #waitingChars = 0;
   /** Its request is with the thread. */
   #current: Job | undefined;
   #stopped = false;
 
-  constructor({ maxWaitingChars = MAX_WAITING_CHARS }: TokenCounterOptions = {}) {
+  constructor({ maxWaitingChars = MAX_WAITING_CHARS, thread = THREAD_OF_PROCESS }: TokenCounterOptions = {}) {
     this.#maxWaitingChars = maxWaitingChars;
+    this.#thread = thread;
   }
 
   /** Input tokens of a conversation with a model: an estimate, also where the family's rules are exact for text. */
@@ -110,7 +111,7 @@ export class TokenCounter {
   async #countPartOf(job: Job): Promise<void> {
     const request = job.requests.shift();
     try {
-      if (request) job.tokens += await thread.count(request);
+      if (request) job.tokens += await this.#thread.count(request);
       if (job.requests.length > 0 && !this.#stopped) {
         this.#jobs.push(job);
         return;

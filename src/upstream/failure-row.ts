@@ -1,6 +1,9 @@
 /** So many attempts that fail one after another say that it is the place (Envoy: `consecutive_5xx`). */
 const MOST_FAILURES = 5;
 
+/** So many clients that had waited for long, and left one after another before anything came, say so, too. One of them says nothing. */
+export const MOST_LEFT = 10;
+
 /** Of the attempts that were answered so many may break off, unless who asks says otherwise. */
 const MOST_BREAKS = 0.2;
 

@@ -3,6 +3,7 @@ import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import { WordTable } from '../dialects/word-table.ts';
 import { BETA_HEADER } from './betas.ts';
 import { rewriteBody } from './body-fields.ts';
+import { withoutScopes } from './cache-scopes.ts';
 import type { Surface } from './provider.ts';
 
 export interface LeftOut {
@@ -14,9 +15,6 @@ export interface LeftOut {
 export type LackedFieldPath = 'output_config.effort' | 'speed' | 'cache_control.scope';
 
 const TOP = new WordTable(['output_config', 'speed']);
-const CACHE_CONTROL = /"cache_control"\s*:\s*\{[^{}]*\}/g;
-const SCOPE = /,\s*"scope"\s*:\s*"[^"]*"|"scope"\s*:\s*"[^"]*"\s*,?/;
-const SCOPE_WORD = Buffer.from('"scope"');
 
 /** A body in Anthropic's dialect without the fields that a cloud has not for the model; all other bytes stay. */
 export function leaveOutFields(body: Buffer, { lacksFields = [] }: Surface, model: string): LeftOut {
@@ -42,13 +40,7 @@ const LEAVERS: Record<LackedFieldPath, (body: Buffer) => Buffer | undefined> = {
   },
   speed: (body) =>
     findTopLevelFields(body, TOP)['speed'] ? rewriteBody(body, { speed: undefined }) : undefined,
-  'cache_control.scope': (body) => {
-    if (!body.includes(SCOPE_WORD)) return undefined;
-    const text = body.toString('utf8');
-    // In a text of the caller's a backslash stands before each quote, so that nothing there is taken for a key.
-    const without = text.replace(CACHE_CONTROL, (hint) => hint.replace(SCOPE, ''));
-    return without === text ? undefined : Buffer.from(without);
-  },
+  'cache_control.scope': withoutScopes,
 };
 
 const SEARCHED = ['"defer_loading"', '"tool_search_tool_'].map((word) => Buffer.from(word));

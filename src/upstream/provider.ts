@@ -34,6 +34,11 @@ export interface ProviderDeclaration extends Surface {
   envBaseUrl?: string;
   /** What the config may say of it beside its address and its accounts' credentials. */
   settings?: Readonly<Partial<Record<keyof Settings, SettingSource>>>;
+  /**
+   * Where a model is served that is called in a region (`undefined`: nobody says which), if that may be elsewhere; `undefined`: its name does not
+   * say. Absent: always where it is called.
+   */
+  regionOf?(model: string, called: string | undefined): string | undefined;
   /** Headers that carry the credential. Never a query parameter: URLs end up in logs. */
   authorize(credential: string): Record<string, string>;
   /** Credentials that are no header by themselves: each request is signed, or a token is fetched and renewed. */

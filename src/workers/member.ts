@@ -36,8 +36,12 @@ export class Member {
   /** Resolves with where it listens when it takes calls; rejects with `StartFailure` where it ends before. */
   readonly listening: Promise<string>;
   readonly exited: Promise<Exit>;
-  /** It was told to go: its end is no news. */
+  /** It was told to go: that it ends is no news. */
   isLeaving = false;
+  /** There was no time left for it: nor is how it ends. */
+  isHurried = false;
+  /** It had not gone in all the time that it had for that, and was ended. */
+  isOverdue = false;
   /** Somebody waits for whether it starts, and tells of its end. */
   isOnTrial = false;
   isListening = false;

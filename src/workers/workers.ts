@@ -120,11 +120,15 @@ export class Workers {
 
   /** There is no time left for those that stop. */
   hurry(): void {
+    for (const member of this.#members) member.isHurried = true;
     this.#sendAll({ kind: 'hurry' });
   }
 
   kill(): void {
-    for (const member of this.#members) member.kill();
+    for (const member of this.#members) {
+      member.isHurried = true;
+      member.kill();
+    }
   }
 
   #fork(place: Place): Member {
@@ -155,9 +159,10 @@ export class Workers {
       place.member = place.next;
       place.next = undefined;
     }
-    if (member.isLeaving && exit.code === 0) return;
-    if (this.#hasStarted && !member.isOnTrial) this.#tellDeath(member, exit);
-    if (!this.#hasStarted || this.#ending.signal.aborted || place.member) return;
+    // One that ends well has finished its calls, whoever told it to.
+    const isDeath = exit.code !== 0 && !member.isHurried;
+    if (isDeath && this.#hasStarted && !member.isOnTrial) this.#tellDeath(member, exit);
+    if (!this.#hasStarted || member.isLeaving || this.#ending.signal.aborted || place.member) return;
     void this.#replace(place, performance.now() - member.startedAtMs);
   }
 
@@ -223,9 +228,12 @@ export class Workers {
   async #letGo(member: Member): Promise<void> {
     member.isLeaving = true;
     member.send({ kind: 'leave' });
-    const hangs = setTimeout(() => member.kill(), this.#options.drainTimeoutMs + LAST_WORK_MS);
+    const overdue = setTimeout(() => {
+      member.isOverdue = true;
+      member.kill();
+    }, this.#options.drainTimeoutMs + LAST_WORK_MS);
     await member.exited;
-    clearTimeout(hangs);
+    clearTimeout(overdue);
   }
 
   #hear(member: Member, message: ToPrimary): void {
@@ -246,10 +254,7 @@ export class Workers {
   #tellDeath(member: Member, { code, signal }: Exit): void {
     this.#deaths += 1;
     const details = { worker: member.seat, pid: member.pid, code, signal };
-    const message = member.tookCalls
-      ? 'A worker ended by itself: calls that it had are cut off.'
-      : 'A worker could not start in the place of one that ended: its log says why, and it is tried again.';
-    this.#tell('alarm', 'worker_died', message, details);
+    this.#tell('alarm', 'worker_died', deathOf(member), details);
   }
 
   /** In the log here, and as an event by a worker, which has the store. */
@@ -268,4 +273,12 @@ export class Workers {
   #sendAll(message: ToWorker): void {
     for (const member of this.#members) member.send(message);
   }
+}
+
+function deathOf({ tookCalls, isOverdue }: Member): string {
+  if (isOverdue)
+    return 'A worker had not ended long after it was told to go, and was killed: calls that it had are cut off.';
+  return tookCalls
+    ? 'A worker ended by itself: calls that it had are cut off.'
+    : 'A worker could not start in the place of one that ended: its log says why, and it is tried again.';
 }

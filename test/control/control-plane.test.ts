@@ -145,6 +145,22 @@ onEachDatabase((database) => {
     assert.notEqual(control.lookForNewer(), first);
   });
 
+  test('whoever makes a change tells others of it, and whoever takes one up tells nobody', async (context) => {
+    const store = await database.open(context);
+    const [one, two] = [makeInstance(store, fileOf(null)), makeInstance(store, fileOf(null))];
+    await one.control.start();
+    await two.control.start();
+    await one.control.change(API, put({ kind: 'models', name: 'mine', value: { targets: ['echo/x'] } }));
+    assert.deepEqual([one.told(), two.told()], [1, 0]);
+    await two.control.lookForNewer();
+    await two.control.readCredentialFiles();
+    assert.deepEqual([two.control.revision, two.told()], [one.control.revision, 0]);
+    await two.control.change(API, () => []);
+    assert.equal(two.told(), 0, 'nothing has changed');
+    await two.control.takeUpKeys();
+    assert.equal(two.told(), 1, 'of keys that are in no revision others are told, too');
+  });
+
   test('what is written beside a change is written where nothing else changes', async (context) => {
     const store = await database.open(context);
     const { control } = makeInstance(store, fileOf(fileWith('acme')));

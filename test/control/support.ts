@@ -24,6 +24,8 @@ export interface BareInstance {
   events(): Promise<string[]>;
   /** How often a configuration was compiled here. */
   compiled(): number;
+  /** How often others were told that something was changed here. */
+  told(): number;
   /** What tells tenants of one name apart here: 0 for the first. */
   lifeOf(tenant: string): number;
 }
@@ -46,6 +48,7 @@ export function makeInstance(store: Store, loaded: LoadedConfig, options: BareOp
     onFailure: ignore,
   });
   let compiled = 0;
+  let told = 0;
   const tenantEnds = new TenantEnds(store);
   const control = new ControlPlane({
     loaded,
@@ -56,6 +59,9 @@ export function makeInstance(store: Store, loaded: LoadedConfig, options: BareOp
     now,
     refreshKeys: async () => false,
     tenantEnds,
+    onMade: () => {
+      told += 1;
+    },
     compile: (config) => {
       compiled += 1;
       compile?.(config);
@@ -67,7 +73,7 @@ export function makeInstance(store: Store, loaded: LoadedConfig, options: BareOp
       .toReversed()
       .map(({ severity, kind, message }) => `${severity} ${kind} ${message}`);
   const lifeOf = (tenant: string) => tenantEnds.find(tenant)?.revision ?? 0;
-  return { control, events, compiled: () => compiled, lifeOf };
+  return { control, events, compiled: () => compiled, told: () => told, lifeOf };
 }
 
 /** The text of a config file that nobody watches; `null` for no file. */

@@ -227,6 +227,20 @@ describe('what Claude Code asks of Anthropic by flags, at Vertex', () => {
     ]);
   });
 
+  test('and without the line for Anthropic’s billing, however the two stand together', async () => {
+    const hint = { type: 'ephemeral', scope: 'global' };
+    const agent = { type: 'text', text: AGENT.text, cache_control: hint };
+    for (const system of [
+      [{ type: 'text', text: LINE }, agent],
+      [{ ...agent, text: `${LINE}\n${AGENT.text}` }],
+    ]) {
+      const { status, dropped, sent } = await ask(CLAUDE.vertex, { system });
+      assert.equal(status, 200);
+      assert.deepEqual(sent['system'], [AGENT]);
+      assert.deepEqual(dropped?.split(', ').toSorted(), ['cache_control.scope', 'system[0]']);
+    }
+  });
+
   test('keeps the effort where the model takes it without a flag, and has the flag that its tools need', async () => {
     const { status, dropped, sent, headers } = await ask('vertex/claude-opus-4-6', {
       tools,

@@ -19,6 +19,8 @@ const SETTINGS = {
       ...{ targets: ['plain/x', 'mistral/x'], retries: 1, continueStreams: true },
       timeouts: { firstByte: '100s', idle: '100s' },
     },
+    patient: { targets: ['plain/x', 'mistral/x'], retries: 1, continueStreams: true, waitForRecovery: '9s' },
+    second: { targets: ['mistral/x'], retries: 0 },
   },
   tenants: { acme: { models: ['*'], keys: [{ name: 'app', secret: KEY }] } },
 };
@@ -91,5 +93,34 @@ for (const [what, door] of Object.entries(DOORS)) {
     assert.equal(client.text(), told);
     assert.equal(world.records[0]?.outcome, 'cancelled');
     assert.equal(world.deadlines.size, 0);
+  });
+}
+
+for (const [what, door] of Object.entries(DOORS)) {
+  test(`a stream is gone on with where a call had failed of late, though its model waits for places to be back (${what})`, async () => {
+    const world = new VirtualGateway(SETTINGS);
+    const said = door.completesText ? { prompt: 'Hi' } : { messages: [{ role: 'user', content: 'Hi' }] };
+    world.onExchange = (exchange) => {
+      exchange.head(503, 'application/json');
+      exchange.end();
+    };
+    world.call(door, KEY, { model: 'second', ...said });
+    await world.playOut([true]);
+    world.nowMs += 1_000;
+    world.onExchange = (exchange) => {
+      exchange.head(200, 'text/event-stream');
+      if (exchange.provider === 'plain') {
+        exchange.data(chatChunk('Hello'));
+        world.events.push({ atMs: world.nowMs + 10, run: () => exchange.lose(), atOnce: false });
+        return;
+      }
+      exchange.data(`${chatChunk('Hello you')}${chatChunk('', 'stop')}data: [DONE]\n\n`);
+      exchange.end();
+    };
+    const client = world.call(door, KEY, { model: 'patient', stream: true, ...said });
+    await world.playOut([true]);
+    const words = [...client.text().matchAll(/"(?:content|text)":"([^"]+)"/g)].map(([, word]) => word);
+    assert.equal(words.join(''), 'Hello you', client.text());
+    assert.equal(world.records.at(-1)?.outcome, 'ok');
   });
 }

@@ -273,6 +273,24 @@ test('of three servers one that answers 500 gets no calls after five failures, u
   );
 });
 
+test('a server that hangs gets no calls once ten clients have left it, who had waited for long', async (context) => {
+  const [one, two] = await startServers(context, {}, {});
+  const file = join(makeTempDirectory(context), 'servers.txt');
+  await listIn(file, [one, two]);
+  const gateway = await startWith(context, pool({ discovery: { file } }));
+  assert.deepEqual(await answersOf(gateway, 2), { [one.address]: 1, [two.address]: 1 });
+  one.answerMs = 600_000;
+  // As slow as that it has as much under way as the other.
+  two.answerMs = 500;
+  const patient = () => gateway.post('/v1/chat/completions', ask, { signal: AbortSignal.timeout(4_000) });
+  const outcomes = await Promise.allSettled(Array.from({ length: 20 }, patient));
+  assert.equal(outcomes.filter(({ status }) => status === 'rejected').length, 10);
+  await until('it is left out', async () => (await unwellOf(gateway)).includes(one.address));
+  two.answerMs = 0;
+  assert.deepEqual(await answersOf(gateway, 6), { [two.address]: 6 });
+  assert.deepEqual(await eventsOf(gateway, 'breaker_opened'), [], 'the account is well');
+});
+
 test('however many servers of a provider fail, the next target has its turn', async (context) => {
   const [one, ...others] = await startServers(context, {}, {}, {}, {});
   const file = join(makeTempDirectory(context), 'servers.txt');

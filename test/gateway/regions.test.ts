@@ -10,6 +10,7 @@ import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
 
 const FREE_KEY = 'sk-fl-key-of-the-free-tenant-0000';
 const GLOBAL_KEY = 'sk-fl-key-of-the-global-tenant-00';
+const WIDE_KEY = 'sk-fl-key-of-the-wide-tenant-0000';
 
 const upstream = await startRawUpstream((response) => {
   response.setHeader('content-type', 'application/json');
@@ -34,6 +35,7 @@ const gateway = await startGateway({
       ],
     },
     nowhere: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl },
+    bedrock: { region: 'eu-central-1', baseUrl: upstream.baseUrl, accounts: [{ name: 'aws', apiKey: 'k' }] },
   },
   models: {
     everywhere: { targets: ['nowhere/m', 'up/m'] },
@@ -57,6 +59,7 @@ const gateway = await startGateway({
     bound: tenant(TEST_KEY, { regions: ['eu-*'] }),
     free: tenant(FREE_KEY),
     global: tenant(GLOBAL_KEY, { regions: ['global'] }),
+    wide: tenant(WIDE_KEY, { regions: ['eu', 'eu-*'] }),
   },
 });
 after(async () => {
@@ -111,6 +114,45 @@ test('a call that nobody may serve is refused in the words of its dialect, befor
 test('what a target says of its region goes before what its account says', async () => {
   assert.equal((await call('worldwide')).status, 403);
   assert.equal((await call('worldwide', GLOBAL_KEY)).status, 200);
+});
+
+const arn = (region: string, resource: string) => `arn:aws:bedrock:${region}:111122223333:${resource}`;
+
+test('where Bedrock serves a model is read of its name: it is called in one region and may be answered in others', async () => {
+  /** By model: who is served by it, of those bound to `eu-*`, to `eu` and `eu-*`, and to `global`. */
+  const table: [model: string, ...served: ('bound' | 'wide' | 'global')[]][] = [
+    ['anthropic.claude-3-haiku-20240307-v1:0', 'bound', 'wide'],
+    ['eu.anthropic.claude-sonnet-4-5-20250929-v1:0', 'wide'],
+    ['us.amazon.nova-micro-v1:0'],
+    ['us-gov.anthropic.claude-3-haiku-20240307-v1:0'],
+    ['apac.amazon.nova-micro-v1:0'],
+    ['global.anthropic.claude-sonnet-4-5-20250929-v1:0', 'global'],
+    [arn('eu-central-1', 'inference-profile/global.anthropic.claude-sonnet-4-5-20250929-v1:0'), 'global'],
+    [arn('eu-central-1', 'inference-profile/eu.anthropic.claude-sonnet-4-5-20250929-v1:0'), 'wide'],
+    ['arn:aws:bedrock:eu-west-1::foundation-model/amazon.nova-micro-v1:0', 'bound', 'wide'],
+    ['arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-micro-v1:0'],
+    [arn('eu-central-1', 'provisioned-model/abcdefghijkl'), 'bound', 'wide'],
+    [arn('us-west-2', 'custom-model-deployment/abcdefghijkl')],
+    ['arn:aws:sagemaker:eu-north-1:111122223333:endpoint/my-endpoint', 'bound', 'wide'],
+    // What they lead to does not stand in their names.
+    [arn('eu-central-1', 'application-inference-profile/abcdefghijkl')],
+    [arn('eu-central-1', 'prompt/ABCDEFGHIJ:1')],
+    [arn('eu-central-1', 'default-prompt-router/anthropic.claude:1')],
+    ['arn:of-some-new-form'],
+  ];
+  const keys = { bound: TEST_KEY, wide: WIDE_KEY, global: GLOBAL_KEY };
+  for (const [model, ...served] of table) {
+    for (const [who, key] of Object.entries(keys)) {
+      upstream.requests.length = 0;
+      const { status } = await call(`bedrock/${model}`, key);
+      const isServed = served.some((one) => one === who);
+      assert.deepEqual(
+        [upstream.requests.length > 0, status === 403],
+        [isServed, !isServed],
+        `${model} for ${who}`,
+      );
+    }
+  }
 });
 
 test('what the candidate of a rollout may not serve stays with the stable, and is on no side', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { after, test } from 'node:test';
+import { adminClient } from '../support/admin.ts';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
 
@@ -70,6 +71,19 @@ test('files at an account that is limited are not asked for before its time, and
   assert.equal((await upload('two')).status, 429);
   const next = await upload('two');
   assert.deepEqual([next.status, next.id, next.asked], [200, 'file-second', ['second POST /v1/files']]);
+});
+
+test('an event tells of such a place by a name that no model has', async () => {
+  const { body } = await adminClient(gateway.url).must('GET', '/events');
+  const events = body['data'] as { kind: string; details: Record<string, unknown> }[];
+  const places = events.filter(({ kind }) => kind === 'cooling_began').map(({ details }) => details);
+  assert.deepEqual(
+    places.map(({ provider, account, target }) => [provider, account, target]),
+    [['two', 'first', 'two:files']],
+  );
+  limited = () => false;
+  const chat = JSON.stringify({ model: 'two:files', messages: [{ role: 'user', content: 'Hi' }] });
+  assert.deepEqual([(await call('POST', '/v1/chat/completions', chat)).status, asked], [404, []]);
 });
 
 test('a file that is kept at an account is not asked for before the time that it named', async () => {

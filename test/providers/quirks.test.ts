@@ -416,6 +416,43 @@ const FORCED: [provider: string, model: string, said: JsonObject, sent: object, 
   ],
   ['alibaba', 'qwen3-30b-a3b-thinking-2507', { tool_choice: 'required' }, REFUSED, []],
   ['alibaba', 'qwen3-coder-plus', { tool_choice: CLOCK }, { tool_choice: CLOCK }, []],
+  // What switches thinking on in the provider's own word is asked for, too.
+  [
+    'moonshot',
+    'kimi-k2.6',
+    { thinking: { type: 'enabled' }, tool_choice: 'required' },
+    { ...OFF, tool_choice: 'required' },
+    ['thinking=disabled'],
+  ],
+  ['moonshot', 'kimi-k2.6', { tool_choice: CLOCK, ...OFF }, { tool_choice: CLOCK, ...OFF }, []],
+  [
+    'moonshot',
+    'kimi-k3',
+    { tool_choice: 'required', thinking: { type: 'enabled' } },
+    { tool_choice: 'required', thinking: { type: 'enabled' } },
+    [],
+  ],
+  [
+    'deepseek',
+    'deepseek-v4-flash',
+    { tool_choice: 'auto', thinking: { type: 'enabled' } },
+    { tool_choice: 'auto', thinking: { type: 'enabled' } },
+    [],
+  ],
+  [
+    'alibaba',
+    'qwen3-max',
+    { tool_choice: CLOCK, enable_thinking: true },
+    { tool_choice: CLOCK, enable_thinking: false },
+    ['enable_thinking=false'],
+  ],
+  [
+    'alibaba',
+    'qwen3-8b',
+    { reasoning_effort: 'high', enable_thinking: true, tool_choice: 'required' },
+    { enable_thinking: false, tool_choice: 'required' },
+    ['reasoning_effort', 'enable_thinking=false'],
+  ],
   // Ollama reads no choice.
   ['ollama', 'qwen3', { tool_choice: 'auto' }, { tool_choice: 'auto' }, []],
   ['ollama', 'qwen3', { tool_choice: 'none' }, { tools: undefined, tool_choice: 'none' }, []],
@@ -444,6 +481,22 @@ for (const [provider, model, said, sent, told] of FORCED) {
     assert.deepEqual([others, dropped], [expected, told]);
   });
 }
+
+test('tools are not read where no choice calls for it', () => {
+  // Its brackets fit, which is all that is looked at in what passes through.
+  const odd = '"tools":[{} {}]';
+  for (const [provider, model] of [
+    ['ollama', 'qwen3'],
+    ['moonshot', 'kimi-k3'],
+  ] as const) {
+    for (const choice of ['', ',"tool_choice":"auto"']) {
+      const body = Buffer.from(`{${odd}${choice}}`);
+      assert.equal(rewriteRequest(quirkedChat(provider), body, model).body, body);
+    }
+    const chosen = Buffer.from(`{${odd},"tool_choice":${JSON.stringify(CLOCK)}}`);
+    assert.throws(() => rewriteRequest(quirkedChat(provider), chosen, model), { param: 'tools' });
+  }
+});
 
 /** What a caller is told of its effort: nothing where the provider has the same, else what was made of it. */
 const EFFORTS: [provider: string, model: string, told: Record<string, string | undefined>][] = [

@@ -262,6 +262,50 @@ test('of a worker that is killed only what it had under way fails; it is replace
   context.diagnostic(`${clients.failures.length} of ${clients.outcomes.length} calls failed`);
 });
 
+test('a worker that is told to end lets its calls finish and is replaced, and that is no death', {
+  skip: redisMissing,
+}, async () => {
+  const deaths = await total('fairlead_worker_deaths_total');
+  const before = gateway.output().length;
+  const ended = workerPids().find((pid) => !isGone(pid)) ?? 0;
+  const messages = [{ role: 'user', content: 'a\nlong 20\nslow 20 ms per chunk' }];
+  const seen = provider.requests.length;
+  const answers = Array.from({ length: 4 }, () =>
+    call(url, new Agent(), { model: 'fake/gpt-4.1', stream: true, messages }),
+  );
+  await until('all are under way', () => provider.requests.length === seen + 4);
+  process.kill(ended, 'SIGTERM');
+  for (const { status, text } of await Promise.all(answers)) {
+    assert.equal(status, 200);
+    assert.match(text, /data: \[DONE\]\n\n$/);
+  }
+  await until('it is replaced', () => /worker_replaced/.test(gateway.output().slice(before)));
+  assert.doesNotMatch(gateway.output().slice(before), /worker_died/);
+  assert.equal(await total('fairlead_worker_deaths_total'), deaths);
+});
+
+test('a second signal ends the calls of all workers, and no worker has died of that', {
+  skip: redisMissing,
+}, async (context) => {
+  const hurried = spawnGateway(prepare(makeTempDirectory(context)));
+  context.after(() => hurried.kill());
+  const itsUrl = await hurried.url;
+  const messages = [{ role: 'user', content: 'a\nlong 500\nslow 50 ms per chunk' }];
+  const seen = provider.requests.length;
+  const answers = Promise.all(
+    Array.from({ length: 4 }, () =>
+      call(itsUrl, new Agent(), { model: 'fake/gpt-4.1', stream: true, messages }),
+    ),
+  );
+  await until('all are under way', () => provider.requests.length === seen + 4);
+  hurried.signal('SIGTERM');
+  await sleep(700);
+  hurried.signal('SIGTERM');
+  assert.equal(await hurried.exit, 1);
+  for (const { text } of await answers) assert.match(text, /"error"/);
+  assert.doesNotMatch(hurried.output(), /worker_died/);
+});
+
 test('SIGTERM lets calls finish that are under way, and ends with 0', { skip: redisMissing }, async () => {
   const messages = [{ role: 'user', content: 'a\nlong 20\nslow 20 ms per chunk' }];
   const seen = provider.requests.length;

@@ -9,7 +9,7 @@ import type { EncodedRequest } from '../dialect.ts';
 import { shortenEndUser } from '../end-user.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
-import { type LegalNames, withLegalNames } from '../legal-names.ts';
+import { withLegalNames } from '../legal-names.ts';
 import { withClientFunctions } from '../messages/client-tools.ts';
 import type { ModelNames } from '../model-names.ts';
 import { offerTools } from '../offered-tools.ts';
@@ -42,7 +42,11 @@ export function encodeRequest(
     options?.narrowsTools,
   );
   const { unsaid } = offered;
-  const { conversation, said } = legallyNamed(offered.conversation, options?.emulatesCustomTools === true);
+  const { conversation, said } = withLegalNames(
+    offered.conversation,
+    toolNameRule(options?.emulatesCustomTools === true),
+    'chat',
+  );
   const foreign = foreignFields(conversation, 'chat');
   const target = new Target(conversation, model, names, options);
   const takesReasoning = (part: ReasoningPart, message: Message) => isWritten(part, message, target);
@@ -64,12 +68,6 @@ export function encodeRequest(
     dropped: target.dropped,
     ...(said ? { toolNames: said } : {}),
   };
-}
-
-/** A caller of this dialect gets the API's own words about a name. */
-function legallyNamed(conversation: Conversation, emulatesCustomTools: boolean): LegalNames {
-  if (conversation.dialect === 'chat') return { conversation };
-  return withLegalNames(conversation, toolNameRule(emulatesCustomTools));
 }
 
 /** Usage is always asked for: without it a stream cannot be accounted. */

@@ -4,7 +4,7 @@ import { type FieldPlace, type FieldSpans, parseField, spanText, spliceEntries }
 import { WordTable } from '../word-table.ts';
 import type { MessageRules } from './message-rules.ts';
 import type { FieldOutcome, FieldQuirks, FieldRule, Fitted } from './quirks.ts';
-import { isFor, outcomeOf } from './rule-outcome.ts';
+import { isFor, isOccasional, isRenaming, outcomeOf } from './rule-outcome.ts';
 
 /** Fields by which servers are told how much to think: rules write them, and a caller may have said them itself. */
 const REASONING_FIELDS = ['reasoning_effort', 'reasoning', 'thinking', 'enable_thinking', 'thinking_budget'];
@@ -27,7 +27,7 @@ export class FieldRules {
   constructor(quirks: FieldQuirks, messages?: MessageRules) {
     this.#rules = new Map(Object.entries(quirks));
     this.#messages = messages?.isIdle === false ? messages : undefined;
-    const names = Object.values(quirks).flatMap((rule) => (typeof rule === 'object' ? [rule.as] : []));
+    const names = Object.values(quirks).flatMap((rule) => (isRenaming(rule) ? [rule.as] : []));
     this.#writable = new Set(this.#rules.size > 0 ? [...names, ...REASONING_FIELDS] : []);
     this.wanted = new WordTable([
       ...this.#rules.keys(),
@@ -58,7 +58,7 @@ export class FieldRules {
     let renamed: Record<string, string> | undefined;
     const says = (name: string) => places[name] !== undefined && !isNull(body, places[name]);
     for (const [name, rule] of this.#rules) {
-      if (typeof rule !== 'object' || !says(name) || says(rule.as) || !isFor(rule, model)) continue;
+      if (!isRenaming(rule) || !says(name) || says(rule.as) || !isFor(rule, model)) continue;
       renamed ??= {};
       renamed[name] = rule.as;
     }
@@ -101,17 +101,18 @@ export class FieldRules {
     if (rule === undefined) return this.#writable.has(name) && isNull(body, place) ? '' : undefined;
     const says = (other: string) => places[other] !== undefined && !isNull(body, places[other]);
     // Under another name the value keeps its bytes: a number may have more digits than ours.
-    if (typeof rule === 'object' && !isNull(body, place)) {
+    if (isRenaming(rule) && !isNull(body, place)) {
       if (!isFor(rule, model)) return undefined;
       if (!says(rule.as)) return `${JSON.stringify(rule.as)}:${spanText(body, place, name)}`;
       drop(name);
       return '';
     }
-    const value = parseField(body, place, name) as JsonValue;
     const beside = (field: string) => {
       const other = places[field];
       return other && (parseField(body, other, field) as JsonValue);
     };
+    if (isOccasional(rule) && !isNull(body, place) && !rule.isCalledFor(model, beside)) return undefined;
+    const value = parseField(body, place, name) as JsonValue;
     const outcome = outcomeOf(rule, value, model, beside);
     if (outcome === 'keep') return undefined;
     if (outcome === 'refuse') throw unsupportedParameter(name);

@@ -1,5 +1,13 @@
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import type { Beside, FieldOutcome, FieldQuirks, FieldRuleFunction, ForcedTools } from './quirks.ts';
+import type {
+  ChatQuirks,
+  FieldOutcome,
+  FieldQuirks,
+  FieldRule,
+  FieldRuleFunction,
+  ForcedTools,
+  OccasionalRule,
+} from './quirks.ts';
 import { outcomeOf } from './rule-outcome.ts';
 
 /**
@@ -18,11 +26,27 @@ export function withForcedTools(fields: FieldQuirks, table: readonly ForcedTools
       if (isOff) return effort === 'none' ? 'omit' : 'drop';
       return outcomeOf(fields['reasoning_effort'] ?? keep, effort, model, beside);
     },
+    ...Object.fromEntries(switchesOf(table).map((name) => [name, switchedOff(table, name, fields[name])])),
     ...(narrows ? { tools: alone(table) } : {}),
   };
 }
 
 const keep: FieldRuleFunction = () => 'keep';
+
+/** The provider's own fields that have a model not think: callers may say in them that it is to. */
+function switchesOf(table: readonly ForcedTools[]): string[] {
+  return [...new Set(table.flatMap(({ any, named }) => [any, named].filter(isObject).flatMap(Object.keys)))];
+}
+
+function switchedOff(table: readonly ForcedTools[], name: string, rule: FieldRule = keep): FieldRuleFunction {
+  return (said, model, beside) => {
+    const outcome = forcing(table, beside('tool_choice'), model);
+    const off = isObject(outcome) ? outcome[name] : undefined;
+    if (off === undefined) return outcomeOf(rule, said, model, beside);
+    if (JSON.stringify(off) === JSON.stringify(said)) return 'keep';
+    return { fitted: String(isObject(off) ? off['type'] : off), instead: { [name]: off } };
+  };
+}
 
 function choose(table: readonly ForcedTools[], choice: JsonValue, model: string): FieldOutcome {
   const outcome = forcing(table, choice, model);
@@ -31,12 +55,36 @@ function choose(table: readonly ForcedTools[], choice: JsonValue, model: string)
 }
 
 /** A choice of one tool where any can be demanded, and none by its name: no other is offered. */
-function alone(table: readonly ForcedTools[]): FieldRuleFunction {
-  return (tools, model, beside: Beside) => {
-    const choice = beside('tool_choice');
-    if (forcing(table, choice, model) !== 'alone' || !Array.isArray(tools)) return 'keep';
-    return { tools: tools.filter((tool) => nameOf(tool) === nameOf(choice)) };
+function alone(table: readonly ForcedTools[]): OccasionalRule {
+  return {
+    isCalledFor: (model, beside) => forcing(table, beside('tool_choice'), model) === 'alone',
+    decide: (tools, _model, beside) => offerChosen(tools, beside('tool_choice')),
   };
+}
+
+/** The rules of a provider's fields with those for a choice among tools that it does not read, which is said by what is offered. */
+export function withUnreadChoice(fields: FieldQuirks, toolChoice: ChatQuirks['toolChoice']): FieldQuirks {
+  if (toolChoice !== 'unread') return fields;
+  const tools: OccasionalRule = {
+    isCalledFor: (_model, beside) => beside('tool_choice') === 'none' || demandsCall(beside('tool_choice')),
+    decide: (offered, _model, beside) => {
+      const choice = beside('tool_choice');
+      return choice === 'none' ? 'omit' : offerChosen(offered, choice);
+    },
+  };
+  return { ...fields, tools, tool_choice: (choice) => (demandsCall(choice) ? 'drop' : 'keep') };
+}
+
+/** What becomes of `tools` where a choice of one is said by offering no other. */
+function offerChosen(tools: JsonValue, choice: JsonValue | undefined): FieldOutcome {
+  const name = nameOf(choice);
+  if (name === undefined || !Array.isArray(tools)) return 'keep';
+  return { tools: tools.filter((tool) => nameOf(tool) === name) };
+}
+
+/** Whether a choice demands the call of a tool: of any, or of one by its name. */
+export function demandsCall(choice: JsonValue | undefined): boolean {
+  return choice === 'required' || isObject(choice);
 }
 
 function nameOf(value: JsonValue | undefined): JsonValue | undefined {

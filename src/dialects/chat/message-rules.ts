@@ -7,6 +7,7 @@ import { mayCallTools, withReasoning } from './demanded-reasoning.ts';
 import { isInlineImage, refusedFile, refusedImage } from './encode-content.ts';
 import type { NoteDropped } from './field-rules.ts';
 import { type FileForm, fileInForm, hasFile } from './file-parts.ts';
+import { endsWithAssistant, hasOtherImage, hasTextList, hasWord, type Look } from './message-looks.ts';
 import type { MessageQuirks, ReasoningField } from './quirks.ts';
 import { hasStrictTurns, inStrictTurns, mayLeaveTurns } from './strict-turns.ts';
 
@@ -20,24 +21,25 @@ type Step = (message: JsonObject, model: string, drop: NoteDropped, at: string) 
 export class MessageRules {
   readonly #quirks: MessageQuirks;
   readonly #steps: Step[];
-  readonly #needles: Buffer[];
+  readonly #looks: Look[];
 
   constructor(quirks: MessageQuirks) {
     this.#quirks = quirks;
     const { instructions, toolCallIds, reasoning, audio, files, messageDrops = [] } = quirks;
     const { images, texts } = quirks;
-    const steps: [Step, readonly string[]][] = [];
-    if (instructions) steps.push([asSystem, ['developer']]);
+    const steps: [Step, Look][] = [];
+    if (instructions) steps.push([asSystem, hasWord(['developer'])]);
     // Where details go back, all three names are taken.
-    if (reasoning && reasoning !== 'reasoning_details') steps.push([moveReasoning(reasoning), REASONING]);
-    if (toolCallIds) steps.push([withLegalIds, ['tool_calls', 'tool_call_id']]);
-    if (audio) steps.push([withBareAudio, ['input_audio']]);
-    if (files) steps.push([withFiles(files), ['file']]);
-    if (images) steps.push([withInlineImages, ['image_url']]);
-    if (texts) steps.push([withJoinedTexts, ['text']]);
-    if (messageDrops.length > 0) steps.push([withoutFields(messageDrops), messageDrops]);
+    if (reasoning && reasoning !== 'reasoning_details')
+      steps.push([moveReasoning(reasoning), hasWord(REASONING)]);
+    if (toolCallIds) steps.push([withLegalIds, hasWord(['tool_calls', 'tool_call_id'])]);
+    if (audio) steps.push([withBareAudio, hasWord(['input_audio'])]);
+    if (files) steps.push([withFiles(files), hasWord(['file'])]);
+    if (images) steps.push([withInlineImages, hasOtherImage]);
+    if (texts) steps.push([withJoinedTexts, hasTextList]);
+    if (messageDrops.length > 0) steps.push([withoutFields(messageDrops), hasWord(messageDrops)]);
     this.#steps = steps.map(([step]) => step);
-    this.#needles = steps.flatMap(([, words]) => words.map((word) => Buffer.from(JSON.stringify(word))));
+    this.#looks = steps.map(([, look]) => look);
   }
 
   /** No rule is about messages. */
@@ -47,14 +49,14 @@ export class MessageRules {
     return this.#steps.length === 0 && ofAll.every((quirk) => quirk === undefined);
   }
 
-  /** Whether the text of `messages` holds anything that a rule is about. Inside a string the quotes are escaped. */
+  /** Whether the text of `messages` may hold anything that a rule is about. */
   mayApply(messages: Buffer, model: string): boolean {
     const { alternating, demandsReasoning } = this.#quirks;
     if (alternating) return true;
     if (demandsReasoning?.test(model) && mayCallTools(messages)) return true;
     if (hasStrictTurns(this.#quirks.strictTurns, model) && mayLeaveTurns(messages)) return true;
     if (this.#quirks.continuation && endsWithAssistant(messages)) return true;
-    return this.#needles.some((needle) => messages.includes(needle));
+    return this.#looks.some((look) => look(messages));
   }
 
   /** The messages as the server takes them; the same value where nothing has to change. */
@@ -237,20 +239,4 @@ function continueLast(messages: readonly JsonValue[], field: string): JsonValue[
   const isOpen = isObject(last) && last['role'] === 'assistant' && !saysSomething(last['tool_calls']);
   if (!isOpen || last[field] === true) return [...messages];
   return [...messages.slice(0, -1), { ...last, [field]: true }];
-}
-
-const ROLE_KEY = Buffer.from('"role"');
-const ASSISTANT = /^\s*:\s*"assistant"/;
-
-/** Whether the last role in the text is the assistant's. A word `role` that is a value has no colon behind it. */
-function endsWithAssistant(messages: Buffer): boolean {
-  for (
-    let at = messages.lastIndexOf(ROLE_KEY);
-    at !== -1;
-    at = at > 0 ? messages.lastIndexOf(ROLE_KEY, at - 1) : -1
-  ) {
-    const rest = messages.toString('latin1', at + ROLE_KEY.length, at + ROLE_KEY.length + 32);
-    if (/^\s*:/.test(rest)) return ASSISTANT.test(rest);
-  }
-  return false;
 }

@@ -13,7 +13,7 @@ import { type FieldSpans, findTopLevelFields } from '../request-fields.ts';
 import type { WordTable } from '../word-table.ts';
 import { encodeRequest } from './encode-request.ts';
 import { FieldRules } from './field-rules.ts';
-import { withForcedTools } from './forced-tools.ts';
+import { withForcedTools, withUnreadChoice } from './forced-tools.ts';
 import { chat } from './index.ts';
 import { MessageRules } from './message-rules.ts';
 import type { ChatQuirks } from './quirks.ts';
@@ -51,7 +51,10 @@ export class QuirkedChat {
     const { fields = {}, embeddings = {}, thinkTags = false } = quirks;
     this.#quirks = quirks;
     this.#fields = new FieldRules(
-      withUnsaid(withForcedTools(fields, quirks.forcedTools), quirks.unsaid),
+      withUnsaid(
+        withUnreadChoice(withForcedTools(fields, quirks.forcedTools), quirks.toolChoice),
+        quirks.unsaid,
+      ),
       new MessageRules(quirks),
     );
     this.#embeddings = new FieldRules(embeddings);

@@ -19,7 +19,12 @@ export interface ChatQuirks extends MessageQuirks {
   allowedTools?: true;
   /** What becomes of a tool that must be called, where models do not think beside it; the first row that is for the model. */
   forcedTools?: readonly ForcedTools[];
-  /** Fields to write where the request says nothing of what they are about, for models that would refuse it. What the caller said itself stands. */
+  /** `tool_choice` is not read: a tool that must be called is offered alone, and none where none may be. */
+  toolChoice?: 'unread';
+  /**
+   * Fields to write where the request says nothing of what they are about, for models that would refuse it. What the caller said itself stands.
+   * Not asked beside a tool that must be called: `forcedTools` is about that.
+   */
   unsaid?: (model: string, beside: Beside) => JsonObject | undefined;
   /** Answers never hold what the model thinks. */
   hidesReasoning?: true;
@@ -34,12 +39,18 @@ export type FieldQuirks = Readonly<Record<string, FieldRule>>;
  * the server does anyway; `refuse` is for fields without which the answer would be wrong; `{ as }` is the server's
  * own name for it, or that of some of its models. A function decides by the value and the model.
  */
-export type FieldRule = 'drop' | 'omit' | 'refuse' | Renaming | FieldRuleFunction;
+export type FieldRule = 'drop' | 'omit' | 'refuse' | Renaming | FieldRuleFunction | OccasionalRule;
 
 export interface Renaming {
   as: string;
   /** Those that want the other name; absent: all. */
   models?: RegExp;
+}
+
+/** Of a field that may be large: its value is read only where the model, or what else the request says, calls for it. */
+export interface OccasionalRule {
+  isCalledFor(model: string, beside: Beside): boolean;
+  decide: FieldRuleFunction;
 }
 
 export type FieldRuleFunction = (value: JsonValue, model: string, beside: Beside) => FieldOutcome;

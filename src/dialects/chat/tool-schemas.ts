@@ -122,9 +122,10 @@ function fitsStrict(schema: JsonObject): boolean {
 function isClosed(schema: JsonObject): boolean {
   const names = Object.keys(propertiesOf(schema));
   const required = requiredOf(schema);
+  const demanded = new Set(required);
   return (
     schema['additionalProperties'] === false &&
     required.length === names.length &&
-    names.every((name) => required.includes(name))
+    names.every((name) => demanded.has(name))
   );
 }

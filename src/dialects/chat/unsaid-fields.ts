@@ -1,3 +1,4 @@
+import { demandsCall } from './forced-tools.ts';
 import type { ChatQuirks, FieldQuirks } from './quirks.ts';
 
 /** The rules of a provider's fields with one for what a request does not say: it is written beside the model's name, which every request says. */
@@ -6,7 +7,7 @@ export function withUnsaid(fields: FieldQuirks, unsaid: ChatQuirks['unsaid']): F
   return {
     ...fields,
     model: (said, model, beside) => {
-      const written = unsaid(model, beside);
+      const written = demandsCall(beside('tool_choice')) ? undefined : unsaid(model, beside);
       return written ? { model: said, ...written } : 'keep';
     },
     // Whether the answer is a stream is to be known.

@@ -6,7 +6,7 @@ import { callerWord, toolPath, toolPlace } from '../caller-words.ts';
 import type { ToolNameRule } from '../legal-names.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from '../messages/json-schema.ts';
 import { withPlainRoot } from '../plain-root.ts';
-import { customToolName, emulateCustomTool, isReservedToolName, reservedName } from '../reserved-tools.ts';
+import { checkToolName, customToolName, emulateCustomTool } from '../reserved-tools.ts';
 import { clientTool, clientToolNames } from './client-tools.ts';
 import { type EncodeContext, encodeCachePoint } from './encode-context.ts';
 import { textOf } from './fields.ts';
@@ -137,7 +137,7 @@ function encodeTool(
   index: number,
 ): JsonObject {
   const { conversation, dropped } = context;
-  checkName(context, tool, index);
+  checkToolName(context.conversation, tool.name, index);
   if (tool.type === 'custom') {
     const { name, description, schema, losesFormat } = emulateCustomTool(tool);
     if (losesFormat) dropped.add(toolPath(conversation, index, 'format'));
@@ -166,10 +166,6 @@ function describe(name: string, description: string | undefined, schema: JsonObj
     // `type` is demanded; schemas of other APIs may leave it to be understood.
     inputSchema: { json: schema['type'] === undefined ? { ...schema, type: 'object' } : schema },
   };
-}
-
-function checkName({ conversation }: EncodeContext, { name }: { name: string }, index: number): void {
-  if (isReservedToolName(name)) throw reservedName(toolPath(conversation, index, 'name'));
 }
 
 /** The API knows no choice of none: without tools there is nothing to call. */

@@ -47,7 +47,7 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
   const readable = withClientFunctions(withReadableParts(reworded.conversation, 'converse'), isTaken);
   const clients = clientToolNames(readable, traits);
   const { conversation: offered, unsaid } = offerTools(readable, 'converse', false, clients);
-  const { conversation, said } = withLegalNames(offered, TOOL_NAMES);
+  const { conversation, said } = withLegalNames(offered, TOOL_NAMES, 'converse');
   const foreign = foreignFields(conversation, 'converse').filter((name) => !BEDROCK_FIELDS.has(name));
   const context = encodeContext(conversation, model);
   for (const name of [...reworded.unsaid, ...unsaid, ...foreign]) context.dropped.add(name);

@@ -3,7 +3,7 @@ import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
-import { type LegalNames, withLegalNames } from '../legal-names.ts';
+import { withLegalNames } from '../legal-names.ts';
 import { withClientFunctions } from '../messages/client-tools.ts';
 import { offerTools } from '../offered-tools.ts';
 import { withReadableParts } from '../readable-parts.ts';
@@ -27,10 +27,7 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
     withClientFunctions(withReadableParts(asked, 'gemini')),
     'gemini',
   );
-  const isOwn = offered.dialect === 'gemini';
-  // A caller of this dialect gets the API's own words about a name.
-  const named: LegalNames = isOwn ? { conversation: offered } : withLegalNames(offered, TOOL_NAMES);
-  const { conversation, said } = named;
+  const { conversation, said } = withLegalNames(offered, TOOL_NAMES, 'gemini');
   const foreign = foreignFields(conversation, 'gemini');
   const traits = modelTraits(model);
   const output = planOutput(conversation, traits);

@@ -4,13 +4,7 @@ import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { callerWord, toolPath, toolPlace } from '../caller-words.ts';
 import { unsupportedParameter } from '../parameters.ts';
 import { placed } from '../places.ts';
-import {
-  emulateCustomTool,
-  emulatedChoice,
-  isReservedToolName,
-  JSON_OUTPUT_TOOL,
-  reservedName,
-} from '../reserved-tools.ts';
+import { checkToolName, emulateCustomTool, emulatedChoice, JSON_OUTPUT_TOOL } from '../reserved-tools.ts';
 import type { ModelTraits } from './models.ts';
 import { defined, extraOf, listOf, messageIn, ownFields, readMessage, textIn } from './proto.ts';
 import { fromOpenApiSchema, toOpenApiSchema } from './schema.ts';
@@ -45,8 +39,7 @@ export function encodeTools(
     if (offered && tool.type !== 'opaque' && !offered.includes(tool.name)) continue;
     if (tool.type === 'function') {
       if (functionDeclarations.length === 0) tools.push({ functionDeclarations });
-      if (conversation.dialect !== 'gemini' && isReservedToolName(tool.name))
-        throw reservedName(toolPath(conversation, index, 'name'));
+      if (conversation.dialect !== 'gemini') checkToolName(conversation, tool.name, index);
       functionDeclarations.push(encodeFunction(tool, traits));
       if (tool.strict === true) strict = true;
       if ('cacheHint' in tool && tool.cacheHint)

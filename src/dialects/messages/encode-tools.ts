@@ -4,13 +4,7 @@ import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, changedTo, toolPath, toolPlace } from '../caller-words.ts';
 import type { ToolNameRule } from '../legal-names.ts';
 import { withPlainRoot } from '../plain-root.ts';
-import {
-  emulateCustomTool,
-  emulatedChoice,
-  isReservedToolName,
-  JSON_OUTPUT_TOOL,
-  reservedName,
-} from '../reserved-tools.ts';
+import { checkToolName, emulateCustomTool, emulatedChoice, JSON_OUTPUT_TOOL } from '../reserved-tools.ts';
 import type { EncodeContext } from './encode-context.ts';
 import { encodeCacheHint, ownFields } from './fields.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from './json-schema.ts';
@@ -78,7 +72,7 @@ function encodeTool(
     dropped.add(toolPlace(conversation, index));
     return undefined;
   }
-  checkName(context, tool.name, index);
+  checkToolName(context.conversation, tool.name, index);
   if (tool.type === 'custom') return encodeCustomTool(context, tool, index);
 
   const { description } = tool;
@@ -157,10 +151,6 @@ export const TOOL_NAMES: ToolNameRule = {
   most: 128,
   emulatesCustomTools: true,
 };
-
-function checkName({ conversation }: EncodeContext, name: string, index: number): void {
-  if (isReservedToolName(name)) throw reservedName(toolPath(conversation, index, 'name'));
-}
 
 type ChoicePlan = Omit<ToolPlan, 'tools'>;
 

@@ -3,7 +3,7 @@ import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts, isReasoningOf } from '../foreign-parts.ts';
-import { type LegalNames, withLegalNames } from '../legal-names.ts';
+import { withLegalNames } from '../legal-names.ts';
 import { offerTools } from '../offered-tools.ts';
 import { encodeContext } from './encode-context.ts';
 import { encodeParameters, planMaxTokens } from './encode-parameters.ts';
@@ -20,10 +20,7 @@ import { planThinking } from './thinking.ts';
  */
 export function encodeRequest(asked: Conversation, model: string): EncodedRequest {
   const { conversation: offered, unsaid } = offerTools(asked, 'messages');
-  const isOwn = offered.dialect === 'messages';
-  // A caller of this dialect gets the API's own words about a name.
-  const named: LegalNames = isOwn ? { conversation: offered } : withLegalNames(offered, TOOL_NAMES);
-  const { conversation, said } = named;
+  const { conversation, said } = withLegalNames(offered, TOOL_NAMES, 'messages');
   const foreign = foreignFields(conversation, 'messages');
   const context = encodeContext(conversation, model);
   for (const name of foreignParts(conversation, 'messages', isReasoningOf('messages')))

@@ -8,7 +8,7 @@ import type { EncodedRequest } from '../dialect.ts';
 import { shortenEndUser } from '../end-user.ts';
 import { foreignFields, openAiModeration } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
-import { type LegalNames, withLegalNames } from '../legal-names.ts';
+import { withLegalNames } from '../legal-names.ts';
 import { withClientFunctions } from '../messages/client-tools.ts';
 import type { ModelNames } from '../model-names.ts';
 import { offerTools } from '../offered-tools.ts';
@@ -42,10 +42,7 @@ export function encodeRequest(
     withClientFunctions(withReadableParts(asked, 'responses')),
     'responses',
   );
-  const isOwn = offered.dialect === 'responses';
-  // A caller of this dialect gets the API's own words about a name.
-  const named: LegalNames = isOwn ? { conversation: offered } : withLegalNames(offered, TOOL_NAMES);
-  const { conversation, said } = named;
+  const { conversation, said } = withLegalNames(offered, TOOL_NAMES, 'responses');
   const foreign = foreignFields(conversation, 'responses');
   const target = new ResponsesTarget(conversation, model, names);
   for (const name of foreignParts(conversation, 'responses', isWritten)) target.drop(name);

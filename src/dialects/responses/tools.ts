@@ -9,7 +9,7 @@ import { toolEntries } from './additional-tools.ts';
 import { extraOf, NAMESPACE, ownFields, responsesExtra } from './extra.ts';
 import { innerTools, isNamespace, keyOf, type Namespaces } from './namespaces.ts';
 import type { ResponsesTarget } from './target.ts';
-import { isClientSearch, offersSearch, searchFunction } from './tool-search.ts';
+import { isClientSearch, offersSearch, SEARCH_TOOL, searchFunction } from './tool-search.ts';
 
 type FunctionTool = Extract<Tool, { type: 'function' }>;
 type CustomTool = Extract<Tool, { type: 'custom' }>;
@@ -25,6 +25,9 @@ export function decodeTools(body: JsonObject, namespaces: Namespaces): Tool[] {
   const hasSearch = offersSearch(body);
   return toolEntries(body).flatMap(({ value, path, item }): Tool[] => {
     if (hasSearch && isClientSearch(value)) return [placed(searchFunction(value), path)];
+    // Nobody could tell whether a call of that name is a search.
+    if (hasSearch && item && isObject(value) && value['name'] === SEARCH_TOOL)
+      return [saidTwice(placed({ type: 'opaque', dialect: 'responses', value }, path))];
     const tools = decodeTool(expectKind(value, 'object', path), path, namespaces, namespaced);
     return item ? tools.map((tool) => saidTwice(placed(tool, path))) : tools;
   });

@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import { MOST_LEFT } from '../failure-row.ts';
 import { Address, type FoundAddress } from './address.ts';
 
 /** Weight 0 among others is "a very small chance of being selected" (RFC 2782). */
@@ -39,7 +40,7 @@ export class AddressPool {
   readonly #named = new Map<string, number>();
   /** Told of an address that refused a connection, or had none to give. */
   onRefused: ((address: Address) => void) | undefined;
-  /** Told of an address that is to be left out for its failures. */
+  /** Told of an address that is to be left out for its failures, and what those were. */
   onOutlier: ((address: Address, reason: string) => void) | undefined;
 
   constructor(base: Base, now: () => number) {
@@ -127,6 +128,7 @@ export class AddressPool {
   /** An attempt is answered: whole, or with the first output of a stream. */
   succeed(address: Address): void {
     address.row.answer();
+    address.left = 0;
   }
 
   /** An answer came to its end. */
@@ -139,19 +141,33 @@ export class AddressPool {
     if (address.isGone || (isBroken && sentMs < address.failedMs)) return;
     address.failedMs = nowMs;
     address.row.fail(wasAnswered);
-    if (address.row.isLong() && this.#mayEject(address)) this.onOutlier?.(address, reason);
+    if (!address.row.isLong() || !this.#mayEject(address)) return;
+    const { length } = address.row;
+    this.onOutlier?.(address, `${length} attempts one after another failed, the last one: ${reason}`);
+  }
+
+  /** A client that had waited for long left before anything of its answer came. Gives whether another address does better. */
+  leave(address: Address): boolean {
+    const isOtherWell = this.#isOtherWell(address);
+    if (address.isGone) return isOtherWell;
+    address.left += 1;
+    if (address.left >= MOST_LEFT && this.#mayEject(address))
+      this.onOutlier?.(address, `${address.left} clients one after another left before they were answered`);
+    return isOtherWell;
   }
 
   /** Never more than the half, and none where the others do no better. */
   #mayEject(address: Address): boolean {
     if (address.ejectedUntilMs !== undefined) return false;
-    let ejected = 1;
-    let isOtherWell = false;
-    for (const other of this.#addresses) {
-      if (other.ejectedUntilMs !== undefined) ejected += 1;
-      else if (other !== address && other.isWell && other.row.isEmpty) isOtherWell = true;
-    }
-    return isOtherWell && ejected <= this.#addresses.length / 2;
+    const ejected = this.#addresses.filter(({ ejectedUntilMs }) => ejectedUntilMs !== undefined).length;
+    return this.#isOtherWell(address) && ejected + 1 <= this.#addresses.length / 2;
+  }
+
+  /** Whether another that may be used has nothing against it since it was last answered. */
+  #isOtherWell(address: Address): boolean {
+    return this.#addresses.some(
+      (other) => other !== address && other.isUsable && other.row.isEmpty && other.left === 0,
+    );
   }
 
   /** @throws Error for an address that the account cannot be called at */

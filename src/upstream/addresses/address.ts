@@ -46,6 +46,8 @@ export class Address {
   /** Attempts that failed there one after another, and when the last of them did: monotonic milliseconds. */
   readonly row = new FailureRow();
   failedMs = Number.NEGATIVE_INFINITY;
+  /** Clients that had waited there for long, and left one after another. */
+  left = 0;
   /** How often it was left out for its failures; what is long ago counts less. */
   ejections = 0;
   /** Unix milliseconds: until when it is left out, and when it was last let in again. */

@@ -40,7 +40,7 @@ export class Ejections {
     }
   }
 
-  /** `reason`: what the last of its failures came to. */
+  /** `reason`: what its failures were. */
   eject(address: Address, reason: string): void {
     if (this.#stopped || address.ejectedUntilMs !== undefined) return;
     const nowMs = this.#options.now();
@@ -48,7 +48,7 @@ export class Ejections {
     address.ejections = Math.max(address.ejections - forgiven, 0) + 1;
     const forMs = Math.min(address.ejections * EJECTED_MS, LONGEST_MS);
     address.ejectedUntilMs = nowMs + forMs;
-    address.lastError = `${address.row.length} attempts one after another failed, the last one: ${reason}`;
+    address.lastError = reason;
     if (address.isWell) address.sinceMs = nowMs;
     this.#readmitLater(address, forMs);
     this.#options.onEjected(address, forMs);
@@ -62,6 +62,7 @@ export class Ejections {
     address.ejectedUntilMs = undefined;
     address.readmittedMs = nowMs;
     address.row.reset();
+    address.left = 0;
     if (address.isWell) address.sinceMs = nowMs;
     this.#options.onReadmitted(address);
   }

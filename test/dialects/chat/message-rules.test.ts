@@ -202,3 +202,21 @@ test('there instructions behind a turn of the assistant are said by the user, in
   }
   assert.ok(rewrite(quirks, [BRIEF, HI, BRIEF, answer, HI, BRIEF]).same);
 });
+
+test('images that are in the request are not parsed, nor the texts beside them', () => {
+  const rules = new MessageRules({ images: 'inline', texts: 'joined' });
+  const text = { type: 'text', text: 'What is "content": ["a"] or "image_url": "b"?' };
+  const image = (url: JsonValue) => ({ type: 'image_url', image_url: url });
+  const png = 'data:image/png;base64,AAAA';
+  const may = (...content: JsonValue[]) =>
+    rules.mayApply(Buffer.from(JSON.stringify([HI, { role: 'user', content }], null, 1)), 'm');
+  assert.equal(may(text, image({ url: png, detail: 'low' })), false);
+  assert.equal(may(image({ detail: 'low', url: png }), text, image(png)), false);
+  assert.equal(may(image({ url: 7 })), false);
+  for (const url of ['https://example.com/a.png', 'data:image/gif;base64,AAAA', '']) {
+    for (const form of [image(url), image({ detail: 'low', url })])
+      assert.equal(may(text, image(png), form), true);
+  }
+  assert.equal(may(text), true);
+  assert.equal(may(text, text), true);
+});

@@ -118,4 +118,29 @@ describe('a search for tools that the client makes', () => {
       assert.deepEqual(chat.encodeRequest(asked, 'gpt-4.1', 'vendor').dropped, ['tools[0]']);
     }
   });
+
+  test('is not mistaken for a tool of its name that it finds: that one is left out and named', () => {
+    const namesake = { ...RATE, name: 'tool_search' };
+    const cases: [JsonObject[], string][] = [
+      [[call, { ...found, tools: [namesake, RATE] }], 'input[2].tools[0]'],
+      [
+        [{ type: 'additional_tools', role: 'developer', tools: [namesake] }, call, found],
+        'input[1].tools[0]',
+      ],
+    ];
+    for (const [items, place] of cases) {
+      const input = [{ role: 'user', content: 'Go' }, ...items];
+      const asked = responses.decodeRequest({ ...ASKED, input }, {});
+      for (const [dialect, model] of TARGETS) {
+        const { body, dropped } = dialect.encodeRequest(asked, model, 'vendor');
+        assert.deepEqual(dropped, [place], dialect.name);
+        const { tools, toolConfig } = body;
+        const offered = JSON.stringify(tools ?? toolConfig);
+        assert.equal(offered.split('"name":"tool_search"').length - 1, 1, offered);
+        assert.match(offered, /"name":"rate"/);
+      }
+      const { body } = responses.encodeRequest(asked, 'gpt-5', 'vendor');
+      assert.deepEqual([body['tools'], body['input']], [[SEARCH], input]);
+    }
+  });
 });

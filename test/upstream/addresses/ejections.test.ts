@@ -69,6 +69,27 @@ test('a success in between begins the count anew', () => {
   assert.deepEqual(told, []);
 });
 
+test('so is one that ten clients left one after another, who had waited for long, while another answers', async () => {
+  const { time, told, pool, at, isChosen } = setUp(2);
+  const leave = (index: number, times: number) => {
+    for (let nth = 0; nth < times; nth += 1) pool.leave(at(index));
+  };
+  leave(0, 9);
+  pool.succeed(at(0));
+  leave(0, 9);
+  assert.deepEqual(told, [], 'one was answered in between');
+  leave(1, 1);
+  leave(0, 5);
+  assert.deepEqual(told, [], 'the other does no better');
+  pool.succeed(at(1));
+  leave(0, 1);
+  assert.deepEqual([told, isChosen(0)], [[[0, 's0', 30_000]], false]);
+  assert.equal(at(0).lastError, '15 clients one after another left before they were answered');
+  await time.advance(30_000);
+  leave(0, 9);
+  assert.equal(isChosen(0), true, 'the count begins anew');
+});
+
 test('each further time is 30 s longer, up to 300 s, and is forgiven by 10 s of good behaviour', async () => {
   const { time, told, fail } = setUp(2);
   for (let nth = 0; nth < 12; nth += 1) {
