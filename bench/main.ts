@@ -96,7 +96,7 @@ async function startSubjects(
 
 async function startSubject(subject: Subject, site: Site): Promise<Entrant> {
   const { name } = subject;
-  const missing = subject.findMissing();
+  const missing = subject.findMissing?.();
   if (missing !== undefined) return { name, running: undefined, failure: missing };
   try {
     return { name, running: await subject.start(site), failure: undefined };

@@ -3,7 +3,6 @@ import type { Subject } from './subject.ts';
 /** Load straight to the upstream: how much the two of them can do when nothing is between them. */
 export const direct: Subject = {
   name: 'direct',
-  findMissing: () => undefined,
   start: async ({ upstreamPort }) => ({
     port: upstreamPort,
     pid: undefined,

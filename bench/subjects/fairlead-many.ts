@@ -12,7 +12,6 @@ const CALLING = 64;
 export const fairleadMany: Subject = {
   name: 'fairlead-many',
   scenarios: ['many-tenants'],
-  findMissing: () => undefined,
   start: (site) => startWith(site, TENANTS, KEYS_EACH),
 };
 
@@ -20,7 +19,6 @@ export const fairleadMany: Subject = {
 export const fairleadFew: Subject = {
   name: 'fairlead-few',
   scenarios: ['many-tenants'],
-  findMissing: () => undefined,
   start: (site) => startWith(site, CALLING, 1),
 };
 

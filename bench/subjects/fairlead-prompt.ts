@@ -10,7 +10,6 @@ const SCENARIO = 'prompt-2kb';
 export const fairleadPrompt: Subject = {
   name: 'fairlead-prompt',
   scenarios: [SCENARIO],
-  findMissing: () => undefined,
   async start(site) {
     const size = site.scenarios.find(({ name }) => name === SCENARIO)?.requestBytes ?? 0;
     mkdirSync(join(site.directory, 'prompts'), { recursive: true });

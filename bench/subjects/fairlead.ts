@@ -28,7 +28,6 @@ export const KEY_LIMITS = { requestsPerMinute: NEVER_REACHED };
 /** This gateway with its full path on: key, permission, route, model rewrite, relay, usage record with its cost. */
 export const fairlead: Subject = {
   name: 'fairlead',
-  findMissing: () => undefined,
   async start(site) {
     const { process, port, startMs } = await startFairlead(site, oneTenant(site));
     return { port, pid: process.pid, version: readVersion(), startMs };

@@ -5,8 +5,8 @@ export interface Subject {
   readonly name: string;
   /** Names of the scenarios that it is for; absent where it takes part in all. */
   readonly scenarios?: readonly string[];
-  /** What a user has to do to have it measured, or undefined where it can be. */
-  findMissing(): string | undefined;
+  /** What a user has to do to have it measured, or undefined where it can be. Absent where nothing can be missing. */
+  findMissing?(): string | undefined;
   /** Starts it; it ends with all other processes of the bench. Throws when it does not come up. */
   start(site: Site): Promise<RunningSubject>;
 }
