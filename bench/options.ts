@@ -7,13 +7,15 @@ export interface Options {
   quick: boolean;
   json: boolean;
   assert: boolean;
+  /** Neither shortened nor narrowed: such a run has a line in the history. */
+  isFull: boolean;
   rounds: number;
   /** Names to keep, or undefined for all. */
   scenarios: string[] | undefined;
   subjects: string[] | undefined;
 }
 
-const ROUNDS = { quick: 3, full: 9 };
+const ROUNDS = { quick: 2, full: 5 };
 
 const scenarioNames = SCENARIOS.map((scenario) => scenario.name);
 const subjectNames = SUBJECTS.map((subject) => subject.name);
@@ -36,7 +38,8 @@ const OPTIONS = {
     says: [
       'only these scenarios and subjects, comma-separated; may be given again',
       `scenarios: ${listNames(SCENARIOS.filter(({ byNameOnly }) => !byNameOnly))}`,
-      `only by their names: ${listNames(SCENARIOS.filter(({ byNameOnly }) => byNameOnly))}`,
+      `with --quick only by their names: ${listNames(SCENARIOS.filter(({ byNameOnly }) => byNameOnly === 'quick'))}`,
+      `only by their names: ${listNames(SCENARIOS.filter(({ byNameOnly }) => byNameOnly === true))}`,
       `subjects: ${subjectNames.join(', ')}`,
     ],
   },
@@ -51,7 +54,7 @@ What calls, streams and their waiting cost: Fairlead and its peers side by side,
 
 ${Object.entries(OPTIONS).map(renderOption).join('\n')}
 
-The results are also written to bench/results/latest.json.`;
+The results are also written to bench/results/latest.json; a full run adds a line to bench/history.jsonl.`;
 
 function listNames(scenarios: readonly { name: string }[]): string {
   return scenarios.map(({ name }) => name).join(', ');
@@ -68,6 +71,7 @@ export function readOptions(args: readonly string[]): Options {
   const { rounds, only, ...flags } = values;
   return {
     ...flags,
+    isFull: !flags.quick && rounds === undefined && only.length === 0,
     rounds: rounds === undefined ? ROUNDS[flags.quick ? 'quick' : 'full'] : readRounds(rounds),
     ...readOnly(only.flatMap((names) => names.split(','))),
   };

@@ -2,8 +2,10 @@ import { direct } from './direct.ts';
 import { fairlead } from './fairlead.ts';
 import { fairleadFew, fairleadMany } from './fairlead-many.ts';
 import { fairleadPrompt } from './fairlead-prompt.ts';
+import { fairleadRedis } from './fairlead-redis.ts';
 import { fairleadOneWorker, fairleadTwoWorkers } from './fairlead-workers.ts';
 import { nginx } from './nginx.ts';
+import { portkey } from './portkey.ts';
 import type { Subject } from './subject.ts';
 
 /** In the order in which they take turns and stand in the tables. */
@@ -11,6 +13,8 @@ export const SUBJECTS: readonly Subject[] = [
   direct,
   nginx,
   fairlead,
+  fairleadRedis,
+  portkey,
   fairleadFew,
   fairleadMany,
   fairleadPrompt,

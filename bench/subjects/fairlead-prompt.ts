@@ -9,12 +9,11 @@ const SCENARIO = 'prompt-2kb';
 /** The same gateway, whose calls are of a prompt: what it checks and renders is what they cost more than plain ones. */
 export const fairleadPrompt: Subject = {
   name: 'fairlead-prompt',
-  scenarios: [SCENARIO],
   async start(site) {
     const size = site.scenarios.find(({ name }) => name === SCENARIO)?.requestBytes ?? 0;
     mkdirSync(join(site.directory, 'prompts'), { recursive: true });
     writeFileSync(join(site.directory, 'prompts', 'bench.prompt'), buildPromptFile(SCENARIO, size));
-    const { process, port, startMs } = await startFairlead(site, oneTenant(site));
-    return { port, pid: process.pid, version: readVersion(), startMs, prompt: 'bench' };
+    const started = await startFairlead(site, oneTenant(site));
+    return { ...started, version: readVersion(), prompt: 'bench' };
   },
 };

@@ -1,0 +1,58 @@
+import type { LatencyResult, Ratio, Results, Round } from '../../bench/measure/results.ts';
+
+/** A round of 100 calls in 10 ms. */
+export function roundOf(cpuUs: number | undefined, more: Partial<Round> = {}): Round {
+  return {
+    calls: 100,
+    units: 100,
+    wallMs: 10,
+    readsPerUnit: 1,
+    userUsPerUnit: cpuUs,
+    systemUsPerUnit: cpuUs === undefined ? undefined : 0,
+    allocatedBytesPerUnit: undefined,
+    shares: [1],
+    busy: { subject: 1, upstream: 0.3, load: 0.2 },
+    ...more,
+  };
+}
+
+/** Results of the scenario `call-1kb` alone. */
+export function resultsOf({
+  subjects = {},
+  ratios = [],
+}: {
+  subjects?: Record<string, Round[]>;
+  ratios?: Ratio[];
+}): Results {
+  return {
+    scenarios: [
+      {
+        scenario: 'call-1kb',
+        title: '1 KB call',
+        per: 'call',
+        subjects: Object.entries(subjects).map(([subject, rounds]) => {
+          return { subject, rounds, failure: undefined };
+        }),
+        ratios,
+      },
+    ],
+    latencies: [],
+    fresh: [],
+    starts: [],
+  };
+}
+
+/** Rounds whose median was so many milliseconds. */
+export function latencyOf(scenario: string, medians: Record<string, number[]>): LatencyResult {
+  return {
+    scenario,
+    title: 'Latency',
+    callsPerSecond: 1_000,
+    until: 'whole answer',
+    subjects: Object.entries(medians).map(([subject, each]) => ({
+      subject,
+      rounds: each.map((p50) => ({ calls: 10, p50, p99: p50 * 2, p999: p50 * 3, lateP99: 0.1 })),
+      failure: undefined,
+    })),
+  };
+}
