@@ -1,4 +1,5 @@
 import type { LatencyResult, Ratio, Results, Round } from '../../bench/measure/results.ts';
+import type { Report } from '../../bench/report/report.ts';
 
 /** A round of 100 calls in 10 ms. */
 export function roundOf(cpuUs: number | undefined, more: Partial<Round> = {}): Round {
@@ -54,5 +55,40 @@ export function latencyOf(scenario: string, medians: Record<string, number[]>): 
       rounds: each.map((p50) => ({ calls: 10, p50, p99: p50 * 2, p999: p50 * 3, lateP99: 0.1 })),
       failure: undefined,
     })),
+  };
+}
+
+/** A full run with three budgets, whatever the results are. */
+export function reportOf(results: Results): Report {
+  return {
+    formatVersion: 2,
+    startedAt: '2026-01-01T00:00:00.000Z',
+    tookMs: 1,
+    isFull: true,
+    environment: {
+      cpu: '2 × test CPU',
+      cpuCount: 2,
+      memoryGb: 4,
+      kernel: '6.1',
+      node: '26.0.0',
+      commit: 'abc',
+      loadAverage: 0,
+      cpus: { gateway: '0', traffic: '1', pair: '0,1', description: 'gateway on CPU 0' },
+      subjects: [{ name: 'nginx', version: '1.22.1' }],
+    },
+    results,
+    budgets: [
+      {
+        scenario: 'call-1kb',
+        subject: 'fairlead',
+        figure: 'cpuUs',
+        against: 'nginx',
+        atMost: 4,
+        found: 3,
+        met: true,
+      },
+      { scenario: 'fresh', subject: 'fairlead', figure: 'startMs', atMost: 375, found: 412.4, met: false },
+      { scenario: 'fresh', subject: 'fairlead', figure: 'idleMb', atMost: 90, found: undefined, met: false },
+    ],
   };
 }

@@ -1,45 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Results } from '../../../bench/measure/results.ts';
 import { describeForHistory } from '../../../bench/report/history.ts';
-import { type Report, renderReport } from '../../../bench/report/report.ts';
-import { latencyOf, resultsOf, roundOf } from '../results.ts';
+import { renderReport } from '../../../bench/report/report.ts';
+import { latencyOf, reportOf, resultsOf, roundOf } from '../results.ts';
 
 const SPREAD = { median: 3, min: 2.5, max: 3.25 };
-
-function reportOf(results: Results): Report {
-  return {
-    formatVersion: 2,
-    startedAt: '2026-01-01T00:00:00.000Z',
-    tookMs: 1,
-    isFull: true,
-    environment: {
-      cpu: '2 × test CPU',
-      cpuCount: 2,
-      memoryGb: 4,
-      kernel: '6.1',
-      node: '26.0.0',
-      commit: 'abc',
-      loadAverage: 0,
-      cpus: { gateway: '0', traffic: '1', pair: '0,1', description: 'gateway on CPU 0' },
-      subjects: [{ name: 'nginx', version: '1.22.1' }],
-    },
-    results,
-    budgets: [
-      {
-        scenario: 'call-1kb',
-        subject: 'fairlead',
-        figure: 'cpuUs',
-        against: 'nginx',
-        atMost: 4,
-        found: 3,
-        met: true,
-      },
-      { scenario: 'fresh', subject: 'fairlead', figure: 'startMs', atMost: 375, found: 412.4, met: false },
-      { scenario: 'fresh', subject: 'fairlead', figure: 'idleMb', atMost: 90, found: undefined, met: false },
-    ],
-  };
-}
 
 function rowOf(report: string, subject: string): string[] {
   const line = report.split('\n').find((row) => row.startsWith(`| ${subject} `)) ?? '';
