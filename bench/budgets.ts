@@ -25,7 +25,7 @@ export const BUDGETS: readonly Budget[] = [
     'translated-one-by-one': 3.2,
     'translated-burst': 8.3,
   }),
-  { scenario: 'call-1kb', subject: 'fairlead-redis', figure: 'cpuUs', against: 'nginx', atMost: 4.7 },
+  { scenario: 'call-1kb-redis', subject: 'fairlead-redis', figure: 'cpuUs', against: 'nginx', atMost: 4.7 },
   { scenario: 'call-1kb', subject: 'fairlead', figure: 'perSecond', atLeast: 16_000 },
   { scenario: 'call-1kb', subject: 'portkey', figure: 'cpuUs', against: 'fairlead', atLeast: 13 },
   { scenario: 'stream-one-by-one', subject: 'portkey', figure: 'cpuUs', against: 'fairlead', atLeast: 2.5 },

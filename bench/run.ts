@@ -32,8 +32,13 @@ export async function measureAll(options: Options, directory: string, cpus: CpuP
   const traffic = await startTraffic(directory, cpus.traffic);
   const { upstreamPort } = traffic;
   const started = new Map<Subject, Entrant>();
-  const start = (subject: Subject, folder: string) =>
-    subject.start(makeSite(join(directory, folder), cpus, upstreamPort));
+  const versions = new Map<string, string>();
+  const start = async (subject: Subject, folder: string) => {
+    versions.set(subject.name, 'missing');
+    const running = await subject.start(makeSite(join(directory, folder), cpus, upstreamPort));
+    versions.set(subject.name, running.version);
+    return running;
+  };
   const run: Run = {
     options,
     traffic,
@@ -55,10 +60,7 @@ export async function measureAll(options: Options, directory: string, cpus: CpuP
     const startMs = running?.startMs;
     if (startMs !== undefined) results.starts.push({ subject: subject.name, startMs });
   }
-  const versions = [...started.values()].map(({ subject, running }) => {
-    return { name: subject.name, version: running?.version ?? 'missing' };
-  });
-  return { results, versions };
+  return { results, versions: [...versions].map(([name, version]) => ({ name, version })) };
 }
 
 async function measure(scenario: Scenario, run: Run, results: Results): Promise<void> {

@@ -100,11 +100,13 @@ const LATENCY = {
 } as const;
 
 export const SCENARIOS: readonly Scenario[] = [
+  { ...SMALL_CALLS, name: 'call-1kb', title: '1 KB call' },
   {
     ...SMALL_CALLS,
-    name: 'call-1kb',
-    title: '1 KB call',
-    subjects: ['direct', 'nginx', 'fairlead', 'fairlead-redis', 'portkey'],
+    name: 'call-1kb-redis',
+    title: '1 KB call, with limits in a Redis',
+    subjects: ['nginx', 'fairlead-redis'],
+    byNameOnly: 'quick',
   },
   {
     ...SMALL_CALLS,

@@ -5,8 +5,8 @@ import { pick } from './closed-loop.ts';
 import { type Connection, openConnection } from './connection.ts';
 import type { HoldJob } from './protocol.ts';
 
-/** How many are begun at once, so that no queue of connections overflows. */
-const AT_ONCE = 50;
+/** How many may be begun and not open yet, so that no queue of connections overflows, however slow the subject is. */
+const AT_ONCE = 100;
 
 const held: Connection[] = [];
 
@@ -26,10 +26,10 @@ export async function holdStreams(scenario: Scenario, job: HoldJob): Promise<voi
   const timer = setTimeout(expire, job.timeoutMs);
   try {
     while (held.length < job.streams) {
-      for (let opened = 0; opened < AT_ONCE && begun < job.streams; opened++, begun++) {
+      for (; begun < job.streams && begun - held.length < AT_ONCE; begun++) {
         openConnection(pick(specs, begun), listener);
       }
-      await Promise.race([failed, sleep(10)]);
+      await Promise.race([failed, sleep(5)]);
     }
   } finally {
     clearTimeout(timer);
