@@ -108,7 +108,11 @@ function listScenarios({ scenarios, quick }: Options): Scenario[] {
 }
 
 function listSubjects({ subjects = EVERYBODY }: Scenario, options: Options): Subject[] {
-  return SUBJECTS.filter(({ name }) => subjects.includes(name) && (options.subjects?.includes(name) ?? true));
+  return SUBJECTS.filter(
+    ({ name, isOptional, findMissing }) =>
+      subjects.includes(name) &&
+      (options.subjects?.includes(name) ?? (isOptional !== true || findMissing?.() === undefined)),
+  );
 }
 
 function makeSite(directory: string, cpus: CpuPlan, upstreamPort: number): Site {

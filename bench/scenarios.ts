@@ -65,7 +65,7 @@ export interface FreshScenario extends CallShape {
 export type Scenario = CpuScenario | LatencyScenario | FreshScenario;
 
 /** The subjects of a scenario that names none. */
-export const EVERYBODY = ['direct', 'nginx', 'fairlead', 'portkey'];
+export const EVERYBODY = ['direct', 'nginx', 'fairlead', 'portkey', 'litellm'];
 
 const KB = 1_024;
 const MB = 1_024 * KB;
@@ -94,6 +94,8 @@ const STREAMS = {
 
 const LATENCY = {
   measure: 'latency',
+  // At these rates LiteLLM has a queue alone.
+  subjects: ['direct', 'nginx', 'fairlead', 'portkey'],
   requestBytes: KB,
   answer: { kind: 'whole', sizeBytes: KB },
   until: 'whole answer',
@@ -140,7 +142,7 @@ export const SCENARIOS: readonly Scenario[] = [
     ...STREAMS,
     name: 'translated-one-by-one',
     byNameOnly: 'quick',
-    subjects: ['nginx', 'fairlead', 'portkey'],
+    subjects: ['nginx', 'fairlead', 'portkey', 'litellm'],
     title: 'Stream, translated from Anthropic Messages to chat, a chunk a packet (nginx: passed on as it is)',
     translated: true,
     answer: ONE_BY_ONE,
@@ -149,7 +151,7 @@ export const SCENARIOS: readonly Scenario[] = [
     ...STREAMS,
     name: 'translated-burst',
     byNameOnly: 'quick',
-    subjects: ['nginx', 'fairlead', 'portkey'],
+    subjects: ['nginx', 'fairlead', 'portkey', 'litellm'],
     title:
       'Stream, translated from Anthropic Messages to chat, ten chunks a packet (nginx: passed on as it is)',
     translated: true,
@@ -185,7 +187,7 @@ export const SCENARIOS: readonly Scenario[] = [
     measure: 'fresh',
     name: 'fresh',
     title: 'A fresh process',
-    subjects: ['nginx', 'fairlead', 'portkey'],
+    subjects: ['nginx', 'fairlead', 'portkey', 'litellm'],
     requestBytes: KB,
     answer: { kind: 'stream', chunks: 240, chunksPerPacket: 2, packetEveryMs: 1_000 },
     starts: { quick: 1, full: 5 },

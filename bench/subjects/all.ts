@@ -4,6 +4,7 @@ import { fairleadFew, fairleadMany } from './fairlead-many.ts';
 import { fairleadPrompt } from './fairlead-prompt.ts';
 import { fairleadRedis } from './fairlead-redis.ts';
 import { fairleadOneWorker, fairleadTwoWorkers } from './fairlead-workers.ts';
+import { litellm } from './litellm.ts';
 import { nginx } from './nginx.ts';
 import { portkey } from './portkey.ts';
 import type { Subject } from './subject.ts';
@@ -15,6 +16,7 @@ export const SUBJECTS: readonly Subject[] = [
   fairlead,
   fairleadRedis,
   portkey,
+  litellm,
   fairleadFew,
   fairleadMany,
   fairleadPrompt,

@@ -8,6 +8,8 @@ export interface Subject {
   readonly needsNoWarmUp?: true;
   /** The share of a round's calls that is enough, for one that is so slow that all of them would take minutes. */
   readonly shareOfCalls?: { call: number; chunk: number };
+  /** Where it is missing, nothing is said of it unless it was asked for by its name. */
+  readonly isOptional?: true;
   /** What a user has to do to have it measured, or undefined where it can be. Absent where nothing can be missing. */
   findMissing?(): string | undefined;
   /** Starts it; it ends with all other processes of the bench. Throws when it does not come up. */
@@ -40,6 +42,8 @@ export interface RunningSubject {
   apiKeys?: readonly string[];
   /** The prompt that is called in place of the model of the scenario. */
   prompt?: string;
+  /** It writes answers anew, also where nothing is translated: their length is not known to the byte. */
+  rewritesAnswers?: true;
   /** Header lines that calls of a scenario need, such as `x-provider: openai`. */
   headersFor?(scenario: Scenario): readonly string[];
   /** From its start until it took traffic; the bare connection has none. */

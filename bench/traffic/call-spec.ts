@@ -7,7 +7,7 @@ export interface CallSpec {
   port: number;
   /** Head and body. */
   request: Buffer;
-  /** Of the answer, framing removed. Where the subject writes the answer, in a translation, its length is not known to the byte. */
+  /** Of the answer, framing removed. Where the subject writes the answer, its length is not known to the byte. */
   bodyBytes: { least: number; most: number };
   /** What stands in the first bytes of an answer. */
   marker: string;
@@ -40,15 +40,15 @@ function describeCall(scenario: Scenario, target: CallTarget, apiKey: string): C
   return {
     port,
     request: Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]),
-    bodyBytes: describeLength(scenario),
+    bodyBytes: describeLength(scenario, target.isRewritten),
     marker: answer.kind === 'whole' ? '"object":"chat.completion"' : '"object":"chat.completion.chunk"',
   };
 }
 
-function describeLength({ name, answer, translated }: Scenario): CallSpec['bodyBytes'] {
+function describeLength({ name, answer }: Scenario, isRewritten: boolean): CallSpec['bodyBytes'] {
   const { length } =
     answer.kind === 'whole'
       ? buildAnswerBody(name, answer.sizeBytes)
       : Buffer.concat(buildStreamEvents(name, answer.chunks));
-  return translated ? { least: length / 3, most: length * 2 } : { least: length, most: length };
+  return isRewritten ? { least: length / 3, most: length * 2 } : { least: length, most: length };
 }
