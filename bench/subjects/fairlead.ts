@@ -9,7 +9,7 @@ import { receive } from '../traffic/start.ts';
 import type { Site, Subject } from './subject.ts';
 
 /** Loaded into the gateway ahead of it. */
-const ALLOCATIONS = new URL('./tell-allocations.ts', import.meta.url).href;
+const ALLOCATIONS = new URL('./tell-allocations.js', import.meta.url).href;
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** What is published is measured, not the checkout: `bench/main.ts` builds it. */

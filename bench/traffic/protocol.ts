@@ -71,7 +71,7 @@ export interface PacedResult {
   lateMs: number[];
 }
 
-/** Bench to a gateway that has `subjects/tell-allocations.ts` loaded. */
+/** Bench to a gateway that has `subjects/tell-allocations.js` loaded. */
 export const ALLOCATED = 'allocated bytes?';
 
 /** Its answer: what its JavaScript has allocated since its start. */
