@@ -86,13 +86,25 @@ export async function startProcess(spec: ProcessSpec): Promise<RunningProcess> {
   };
 }
 
+/** Starts a process that serves, and tells how long it took until the address answered. Throws as `waitUntilReady` does. */
+export async function startServing(
+  spec: ProcessSpec,
+  url: string,
+  timeoutMs: number,
+): Promise<{ process: RunningProcess; startMs: number }> {
+  const startedAt = performance.now();
+  const process = await startProcess(spec);
+  await waitUntilReady(process, url, timeoutMs);
+  return { process, startMs: performance.now() - startedAt };
+}
+
 /** Polls until the address answers `GET path` with a 2xx. Throws with the process's own words when it ends or takes too long. */
-export async function waitUntilReady(process: RunningProcess, url: string, timeoutMs: number): Promise<void> {
+async function waitUntilReady(process: RunningProcess, url: string, timeoutMs: number): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (Date.now() < deadline) {
     if (process.child.exitCode !== null) break;
     if (await answers(url)) return;
-    await sleep(50);
+    await sleep(10);
   }
   const why = process.child.exitCode === null ? `no answer within ${timeoutMs} ms` : 'it ended';
   throw new Error(`${url}: ${why}\n${process.readLogTail()}`);

@@ -56,11 +56,16 @@ export function sumCpuTime(stats: readonly ProcessStat[]): CpuTime {
   return { userUs: userTicks * TICK_US, systemUs: systemTicks * TICK_US };
 }
 
-/** CPU time used so far by a running process and its descendants. Throws when it is gone. */
-export function readTreeCpuTime(rootPid: number): CpuTime {
+/** A running process and its descendants. Throws when it is gone. */
+export function readTree(rootPid: number): ProcessStat[] {
   const tree = selectProcessTree(readAllProcessStats(), rootPid);
   if (tree.length === 0) throw new Error(`process ${rootPid} is gone`);
-  return sumCpuTime(tree);
+  return tree;
+}
+
+/** CPU time used so far by a running process and its descendants. Throws when it is gone. */
+export function readTreeCpuTime(rootPid: number): CpuTime {
+  return sumCpuTime(readTree(rootPid));
 }
 
 export function subtractCpuTime(after: CpuTime, before: CpuTime): CpuTime {

@@ -1,122 +1,129 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Scenario, unitsPerCall } from '../scenarios.ts';
-import type { RunningSubject } from '../subjects/subject.ts';
-import type { LoadResult } from '../traffic/protocol.ts';
+import { type CpuScenario, unitsPerCall } from '../scenarios.ts';
+import type { RunningSubject, Subject } from '../subjects/subject.ts';
+import type { CallsResult } from '../traffic/protocol.ts';
 import type { Traffic } from '../traffic/start.ts';
-import { type CpuTime, readTreeCpuTime, subtractCpuTime, TICK_US, totalUs } from './proc-stat.ts';
+import {
+  type CpuTime,
+  type ProcessStat,
+  readTree,
+  subtractCpuTime,
+  sumCpuTime,
+  TICK_US,
+  totalUs,
+} from './proc-stat.ts';
 import { cpuUsPerUnit, type Ratio, type Round, type ScenarioResult, type SubjectResult } from './results.ts';
 import { summariseRatios } from './statistics.ts';
-
-/** A subject that could be started, or why it could not. */
-export interface Entrant {
-  name: string;
-  running: RunningSubject | undefined;
-  failure: string | undefined;
-}
-
-export interface RoundPlan {
-  warmUps: number;
-  rounds: number;
-  calls: number;
-  onProgress(line: string): void;
-}
+import { type Entrant, type TurnPlan, takeTurns } from './turns.ts';
 
 /** How long a subject is watched after a round for work that it put off, and how little of it counts as rest. */
 const REST_POLL_MS = 150;
 const REST_LIMIT_MS = 3_000;
 
-/**
- * Measures one scenario: every subject takes its turn in every round, so that whatever else the machine does meets
- * all of them. A subject that gives a wrong answer is out; the others go on.
- */
+/** A process of a subject that did less than this share of its work waited for the others: nginx's master, a primary. */
+const WORKED = 0.02;
+
+/** Measures what calls or chunks of one scenario cost. */
 export async function measureScenario(
-  scenario: Scenario,
+  scenario: CpuScenario,
   entrants: readonly Entrant[],
   traffic: Traffic,
-  plan: RoundPlan,
+  { calls, ...plan }: TurnPlan & { calls: number },
 ): Promise<ScenarioResult> {
-  const subjects: SubjectResult[] = entrants.map(({ name, failure }) => ({
-    subject: name,
-    rounds: [],
-    failure,
-  }));
-  for (let round = -plan.warmUps; round < plan.rounds; round++) {
-    const name = round < 0 ? 'warm-up' : `round ${round + 1}/${plan.rounds}`;
-    for (const [index, { running }] of entrants.entries()) {
-      const result = subjects[index];
-      if (running === undefined || result === undefined || result.failure !== undefined) continue;
-      plan.onProgress(`${scenario.name}  ${name}  ${result.subject}`);
-      try {
-        const measured = await measureRound(scenario, running, traffic, plan.calls);
-        if (round >= 0) result.rounds.push(measured);
-      } catch (error) {
-        result.failure = error instanceof Error ? error.message : String(error);
-        result.rounds = [];
-      }
-    }
-  }
+  const subjects = await takeTurns(entrants, plan, (subject, running) =>
+    measureRound(scenario, running, traffic, Math.ceil(calls * shareOf(subject, scenario))),
+  );
   const { name, title, per } = scenario;
   return { scenario: name, title, per, subjects, ratios: compareSubjects(subjects) };
 }
 
+function shareOf({ shareOfCalls }: Subject, { per }: CpuScenario): number {
+  return shareOfCalls?.[per] ?? 1;
+}
+
+/** What a subject had used at some moment. */
+interface Used {
+  processes: ProcessStat[];
+  allocatedBytes: number | undefined;
+}
+
 async function measureRound(
-  scenario: Scenario,
+  scenario: CpuScenario,
   subject: RunningSubject,
   traffic: Traffic,
   calls: number,
 ): Promise<Round> {
-  const readSubject = (): CpuTime | undefined =>
-    subject.pid === undefined ? undefined : readTreeCpuTime(subject.pid);
-  const before = { subject: readSubject(), ...traffic.readCpuTimes() };
-  const load = await traffic.run(scenario, subject, calls);
-  const after = traffic.readCpuTimes();
-  const subjectSpent =
-    subject.pid === undefined || before.subject === undefined
-      ? undefined
-      : subtractCpuTime(await readCpuTimeAtRest(subject.pid), before.subject);
-  return describeRound(scenario, load, {
-    subject: subjectSpent,
-    upstream: subtractCpuTime(after.upstream, before.upstream),
-    load: subtractCpuTime(after.load, before.load),
+  const { process } = subject;
+  const readUsed = async (processes: ProcessStat[]): Promise<Used> => ({
+    processes,
+    allocatedBytes: await subject.readAllocatedBytes?.(),
+  });
+  const before = process && (await readUsed(readTree(process.pid)));
+  const ends = traffic.readCpuTimes();
+  const load = await traffic.call(scenario, subject, calls);
+  const endsAfter = traffic.readCpuTimes();
+  const after = process && (await readUsed(await readTreeAtRest(process.pid)));
+  return describeRound(scenario, load, before && after && { before, after }, {
+    upstream: subtractCpuTime(endsAfter.upstream, ends.upstream),
+    load: subtractCpuTime(endsAfter.load, ends.load),
   });
 }
 
 /**
- * CPU time of a subject once it has come to rest: what it leaves for after the answer (records to write, memory to
- * collect) belongs to the calls as much as what it does before.
+ * A subject's processes once they have come to rest: what they leave for after the answer (records to write, memory to
+ * collect) belongs to the calls as much as what they do before.
  */
-async function readCpuTimeAtRest(pid: number): Promise<CpuTime> {
+async function readTreeAtRest(pid: number): Promise<ProcessStat[]> {
   const deadline = Date.now() + REST_LIMIT_MS;
-  let last = readTreeCpuTime(pid);
+  let last = readTree(pid);
   while (Date.now() < deadline) {
     await sleep(REST_POLL_MS);
-    const now = readTreeCpuTime(pid);
-    if (totalUs(now) - totalUs(last) <= TICK_US) return now;
+    const now = readTree(pid);
+    if (totalUs(sumCpuTime(now)) - totalUs(sumCpuTime(last)) <= TICK_US) return now;
     last = now;
   }
   return last;
 }
 
 function describeRound(
-  scenario: Scenario,
-  load: LoadResult,
-  spent: { subject: CpuTime | undefined; upstream: CpuTime; load: CpuTime },
+  scenario: CpuScenario,
+  load: CallsResult,
+  used: { before: Used; after: Used } | undefined,
+  ends: { upstream: CpuTime; load: CpuTime },
 ): Round {
   const units = load.calls * unitsPerCall(scenario);
   const wallUs = load.wallMs * 1_000;
+  const spent = used && subtractCpuTime(sumCpuTime(used.after.processes), sumCpuTime(used.before.processes));
+  const allocated =
+    used?.after.allocatedBytes !== undefined && used.before.allocatedBytes !== undefined
+      ? used.after.allocatedBytes - used.before.allocatedBytes
+      : undefined;
   return {
     calls: load.calls,
     units,
     wallMs: load.wallMs,
     readsPerUnit: load.reads / units,
-    userUsPerUnit: spent.subject && spent.subject.userUs / units,
-    systemUsPerUnit: spent.subject && spent.subject.systemUs / units,
+    userUsPerUnit: spent && spent.userUs / units,
+    systemUsPerUnit: spent && spent.systemUs / units,
+    allocatedBytesPerUnit: allocated && allocated / units,
+    shares: used ? shareWork(used.before.processes, used.after.processes) : [],
     busy: {
-      subject: spent.subject && totalUs(spent.subject) / wallUs,
-      upstream: totalUs(spent.upstream) / wallUs,
-      load: totalUs(spent.load) / wallUs,
+      subject: spent && totalUs(spent) / wallUs,
+      upstream: totalUs(ends.upstream) / wallUs,
+      load: totalUs(ends.load) / wallUs,
     },
   };
+}
+
+/** Each process's share of what all of them spent, of those that worked, most first. */
+export function shareWork(before: readonly ProcessStat[], after: readonly ProcessStat[]): number[] {
+  const earlier = new Map(before.map((stat) => [stat.pid, totalUs(sumCpuTime([stat]))]));
+  const spent = after.map((stat) => totalUs(sumCpuTime([stat])) - (earlier.get(stat.pid) ?? 0));
+  const all = spent.reduce((sum, us) => sum + us, 0);
+  return spent
+    .map((us) => us / all)
+    .filter((share) => share >= WORKED)
+    .toSorted((a, b) => b - a);
 }
 
 /** Every subject with figures against every other. */

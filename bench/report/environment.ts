@@ -17,7 +17,16 @@ export interface Environment {
   subjects: { name: string; version: string }[];
 }
 
-export function describeEnvironment(plan: CpuPlan, subjects: Environment['subjects']): Environment {
+/** Of the machine at the moment: processes that run or want to, over the last minute. */
+export function readLoad(): number {
+  return loadavg()[0] ?? Number.NaN;
+}
+
+export function describeEnvironment(
+  plan: CpuPlan,
+  subjects: Environment['subjects'],
+  loadAverage: number,
+): Environment {
   return {
     cpu: `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}`,
     cpuCount: cpus().length,
@@ -25,7 +34,7 @@ export function describeEnvironment(plan: CpuPlan, subjects: Environment['subjec
     kernel: release(),
     node: process.versions.node,
     commit: readCommit(),
-    loadAverage: loadavg()[0] ?? Number.NaN,
+    loadAverage,
     cpus: plan,
     subjects,
   };

@@ -11,16 +11,12 @@ const CALLING = 64;
 /** The same gateway with very many tenants and keys in its store, which it starts with. */
 export const fairleadMany: Subject = {
   name: 'fairlead-many',
-  scenarios: ['many-tenants'],
-  findMissing: () => undefined,
   start: (site) => startWith(site, TENANTS, KEYS_EACH),
 };
 
 /** The same with nobody but those who call: sums of usage are written for as many. */
 export const fairleadFew: Subject = {
   name: 'fairlead-few',
-  scenarios: ['many-tenants'],
-  findMissing: () => undefined,
   start: (site) => startWith(site, CALLING, 1),
 };
 
@@ -28,9 +24,9 @@ async function startWith(site: Site, tenants: number, keysEach: number): Promise
   const first = await startFairlead(site, {});
   await putTenants(first.port, site, tenants, keysEach);
   await stopProcess(first.process);
-  const { process, port, startMs } = await startFairlead(site, {});
+  const started = await startFairlead(site, {});
   const apiKeys = Array.from({ length: CALLING }, (_, tenant) => secretOf(tenant, 0));
-  return { port, pid: process.pid, version: readVersion(), apiKeys, startMs };
+  return { ...started, version: readVersion(), apiKeys };
 }
 
 async function putTenants(

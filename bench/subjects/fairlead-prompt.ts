@@ -4,29 +4,24 @@ import { buildPromptFile } from '../traffic/chat-bodies.ts';
 import { oneTenant, readVersion, startFairlead } from './fairlead.ts';
 import type { RunningSubject, Site, Subject } from './subject.ts';
 
+/** Whichever of them is measured. */
+const SCENARIOS = ['prompt-2kb', 'many-prompts'];
 const PROMPTS = 1_000;
 const FOLDERS = 10;
 
 /** The same gateway, whose calls are of a prompt: what it checks and renders is what they cost more than plain ones. */
-export const fairleadPrompt: Subject = {
-  name: 'fairlead-prompt',
-  scenarios: ['prompt-2kb', 'many-prompts'],
-  findMissing: () => undefined,
-  start: (site) => startWith(site, 1),
-};
+export const fairleadPrompt: Subject = { name: 'fairlead-prompt', start: (site) => startWith(site, 1) };
 
 /** The same with very many prompts, which are new to it when it starts. */
 export const fairleadPrompts: Subject = {
   name: 'fairlead-prompts',
-  scenarios: ['many-prompts'],
-  findMissing: () => undefined,
   start: (site) => startWith(site, PROMPTS),
 };
 
 async function startWith(site: Site, count: number): Promise<RunningSubject> {
   const folder = join(site.directory, 'prompts');
   const { name: model = '', requestBytes = 0 } =
-    site.scenarios.find(({ name }) => fairleadPrompt.scenarios?.includes(name)) ?? {};
+    site.scenarios.find(({ name }) => SCENARIOS.includes(name)) ?? {};
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'bench.prompt'), buildPromptFile(model, requestBytes));
   for (let number = 1; number < count; number++) {
@@ -34,6 +29,6 @@ async function startWith(site: Site, count: number): Promise<RunningSubject> {
     mkdirSync(inner, { recursive: true });
     writeFileSync(join(inner, `prompt-${number}.prompt`), buildPromptFile(model, requestBytes));
   }
-  const { process, port, startMs } = await startFairlead(site, oneTenant(site));
-  return { port, pid: process.pid, version: readVersion(), startMs, prompt: 'bench' };
+  const started = await startFairlead(site, oneTenant(site));
+  return { ...started, version: readVersion(), prompt: 'bench' };
 }

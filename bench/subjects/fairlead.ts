@@ -2,9 +2,14 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import { findFreePort, type RunningProcess, startProcess, waitUntilReady } from '../processes.ts';
+import { findFreePort, type RunningProcess, startServing } from '../processes.ts';
 import { versionOf } from '../scenarios.ts';
+import { ALLOCATED, type AllocatedBytes } from '../traffic/protocol.ts';
+import { receive } from '../traffic/start.ts';
 import type { Site, Subject } from './subject.ts';
+
+/** Loaded into the gateway ahead of it. */
+const ALLOCATIONS = new URL('./tell-allocations.js', import.meta.url).href;
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** What is published is measured, not the checkout: `bench/main.ts` builds it. */
@@ -28,10 +33,13 @@ export const KEY_LIMITS = { requestsPerMinute: NEVER_REACHED };
 /** This gateway with its full path on: key, permission, route, model rewrite, relay, usage record with its cost. */
 export const fairlead: Subject = {
   name: 'fairlead',
-  findMissing: () => undefined,
   async start(site) {
-    const { process, port, startMs } = await startFairlead(site, oneTenant(site));
-    return { port, pid: process.pid, version: readVersion(), startMs };
+    const started = await startFairlead(site, oneTenant(site));
+    return {
+      ...started,
+      version: readVersion(),
+      readAllocatedBytes: () => readAllocatedBytes(started.process),
+    };
   },
 };
 
@@ -50,20 +58,33 @@ export async function startFairlead(
   mkdirSync(join(site.directory, 'prompts'), { recursive: true });
   const configFile = join(site.directory, 'fairlead.yaml');
   writeFileSync(configFile, renderConfig(site, port, tenants, more));
-  const startedAt = performance.now();
-  const running = await startProcess({
-    command: process.execPath,
-    args: [LAUNCHER, 'start', '--config', configFile],
-    cpus: site.cpus,
-    logFile: join(site.directory, 'fairlead.log'),
-    env: {
-      NODE_ENV: 'production',
-      FAIRLEAD_DATA: join(site.directory, 'data'),
-      FAIRLEAD_ADMIN_KEY: ADMIN_KEY,
+  const { process: running, startMs } = await startServing(
+    {
+      command: process.execPath,
+      args: [
+        ...(more.server === undefined ? ['--import', ALLOCATIONS] : []),
+        ...[LAUNCHER, 'start', '--config', configFile],
+      ],
+      // Workers have a channel of their own to their primary.
+      channel: more.server === undefined,
+      cpus: site.cpus,
+      logFile: join(site.directory, 'fairlead.log'),
+      env: {
+        NODE_ENV: 'production',
+        FAIRLEAD_DATA: join(site.directory, 'data'),
+        FAIRLEAD_ADMIN_KEY: ADMIN_KEY,
+      },
     },
-  });
-  await waitUntilReady(running, `http://127.0.0.1:${port}/readyz`, 20_000);
-  return { process: running, port, startMs: performance.now() - startedAt };
+    `http://127.0.0.1:${port}/readyz`,
+    20_000,
+  );
+  return { process: running, port, startMs };
+}
+
+/** What the gateway's JavaScript has allocated so far. Throws when the process ends instead of telling. */
+async function readAllocatedBytes(running: RunningProcess): Promise<number> {
+  running.child.send(ALLOCATED);
+  return (await receive<AllocatedBytes>(running)).allocatedBytes;
 }
 
 /** One tenant with one key that is limited to the models of the scenarios. */
@@ -78,14 +99,17 @@ export function oneTenant({ scenarios, apiKey }: Site): object {
   };
 }
 
-/** One provider, and a model for each scenario. */
+/** A provider of each dialect, and a model for each scenario. */
 function renderConfig(
   site: Site,
   port: number,
   tenants: object,
   { server, ...more }: { server?: object; state?: string },
 ): string {
-  const models = site.scenarios.map((scenario) => scenario.name);
+  const models = site.scenarios.map(({ name, translated }) => {
+    const provider = translated ? 'bench-anthropic' : 'bench';
+    return [name, { targets: [`${provider}/${versionOf(name)}`] }];
+  });
   return stringify({
     server: { host: '127.0.0.1', port, ...server },
     ...more,
@@ -96,10 +120,15 @@ function renderConfig(
         baseUrl: `http://127.0.0.1:${site.upstreamPort}/v1`,
         accounts: [{ name: 'main', apiKey: 'sk-upstream' }],
       },
+      'bench-anthropic': {
+        adapter: 'anthropic',
+        baseUrl: `http://127.0.0.1:${site.upstreamPort}`,
+        accounts: [{ name: 'main', apiKey: 'sk-upstream' }],
+      },
     },
-    models: Object.fromEntries(models.map((model) => [model, { targets: [`bench/${versionOf(model)}`] }])),
+    models: Object.fromEntries(models),
     prompts: { directory: join(site.directory, 'prompts') },
-    prices: { 'bench/*': { input: 2, output: 8 } },
+    prices: { 'bench/*': { input: 2, output: 8 }, 'bench-anthropic/*': { input: 2, output: 8 } },
     tenants,
   });
 }

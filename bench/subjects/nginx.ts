@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findCommand, findFreePort, startProcess, waitUntilReady } from '../processes.ts';
+import { findCommand, findFreePort, startServing } from '../processes.ts';
 import type { Subject } from './subject.ts';
 
 /** nginx as the plainest of reverse proxies: what it costs to pass bytes on and do nothing with them. */
 export const nginx: Subject = {
   name: 'nginx',
+  needsNoWarmUp: true,
 
   findMissing: () =>
     findCommand('nginx') === undefined ? 'nginx is not installed: apt-get install nginx-light' : undefined,
@@ -17,14 +18,17 @@ export const nginx: Subject = {
     const port = await findFreePort();
     const configFile = join(directory, 'nginx.conf');
     writeFileSync(configFile, renderConfig({ port, upstreamPort, directory }));
-    const running = await startProcess({
-      command,
-      args: ['-p', directory, '-c', configFile, '-e', join(directory, 'error.log')],
-      cpus,
-      logFile: join(directory, 'nginx.log'),
-    });
-    await waitUntilReady(running, `http://127.0.0.1:${port}/bench-ready`, 5_000);
-    return { port, pid: running.pid, version: readVersion(command) };
+    const { process, startMs } = await startServing(
+      {
+        command,
+        args: ['-p', directory, '-c', configFile, '-e', join(directory, 'error.log')],
+        cpus,
+        logFile: join(directory, 'nginx.log'),
+      },
+      `http://127.0.0.1:${port}/bench-ready`,
+      5_000,
+    );
+    return { port, process, startMs, version: readVersion(command) };
   },
 };
 

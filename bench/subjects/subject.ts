@@ -1,12 +1,17 @@
+import type { RunningProcess } from '../processes.ts';
 import type { Scenario } from '../scenarios.ts';
 
 /** What is measured: a gateway, or the bare connection as a reference. To add one is to add a file and list it. */
 export interface Subject {
   readonly name: string;
-  /** Names of the scenarios that it is for; absent where it takes part in all. */
-  readonly scenarios?: readonly string[];
-  /** What a user has to do to have it measured, or undefined where it can be. */
-  findMissing(): string | undefined;
+  /** It is as fast at once as later: no JIT compiler has to be waited for. */
+  readonly needsNoWarmUp?: true;
+  /** The share of a round's calls that is enough, for one that is so slow that all of them would take minutes. */
+  readonly shareOfCalls?: { call: number; chunk: number };
+  /** Where it is missing, nothing is said of it unless it was asked for by its name. */
+  readonly isOptional?: true;
+  /** What a user has to do to have it measured, or undefined where it can be. Absent where nothing can be missing. */
+  findMissing?(): string | undefined;
   /** Starts it; it ends with all other processes of the bench. Throws when it does not come up. */
   start(site: Site): Promise<RunningSubject>;
 }
@@ -30,13 +35,19 @@ export interface Site {
 
 export interface RunningSubject {
   port: number;
-  /** Its process, or undefined where there is none between load and upstream. */
-  pid: number | undefined;
+  /** Undefined where there is none between load and upstream. */
+  process: RunningProcess | undefined;
   version: string;
   /** Secrets of keys that call by turns; the site's one where absent. */
   apiKeys?: readonly string[];
   /** The prompt that is called in place of the model of the scenario. */
   prompt?: string;
-  /** From its start until it took traffic, where that is worth telling. */
-  startMs?: number;
+  /** It writes answers anew, also where nothing is translated: their length is not known to the byte. */
+  rewritesAnswers?: true;
+  /** Header lines that calls of a scenario need, such as `x-provider: openai`. */
+  headersFor?(scenario: Scenario): readonly string[];
+  /** From its start until it took traffic; the bare connection has none. */
+  startMs: number | undefined;
+  /** All that its JavaScript has allocated so far, collected or not. */
+  readAllocatedBytes?(): Promise<number>;
 }

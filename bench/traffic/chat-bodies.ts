@@ -2,7 +2,7 @@
  * The bodies of the bench's calls, in the `chat` dialect (OpenAI Chat Completions), the same bytes each time.
  * Sizes are given and met to the byte by filling up the text.
  */
-const PROSE =
+export const PROSE =
   'The harbour was quiet that morning, and the pilot boat lay at the quay with its engine ticking over while the ' +
   'crew read the tide tables and argued, without much heat, about which of the two channels would carry the ship in. ';
 
@@ -114,7 +114,7 @@ function buildUsage(completionTokens: number): object {
 }
 
 /** Serialises what `build` makes of a text that is just long enough. Throws when even no text is too long. */
-function fillToSize(sizeBytes: number, build: (text: string) => object): Buffer {
+export function fillToSize(sizeBytes: number, build: (text: string) => object): Buffer {
   const room = sizeBytes - JSON.stringify(build('')).length;
   if (room < 0) throw new Error(`${sizeBytes} bytes do not hold the body's frame`);
   const text = PROSE.repeat(Math.ceil(room / PROSE.length)).slice(0, room);

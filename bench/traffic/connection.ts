@@ -1,39 +1,37 @@
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
+import type { CallSpec } from './call-spec.ts';
 import { MessageReader } from './message-reader.ts';
 
-/** The call that a connection makes again and again, and the answer that it must get. */
-export interface CallSpec {
-  port: number;
-  /** Head and body. */
-  request: Buffer;
-  /** Of the answer, framing removed. */
-  expectedBodyBytes: number;
+/** A keep-alive connection that makes the same call as often as it is told to, one at a time. */
+export interface Connection {
+  /** Sends the call. Only when it is connected and the answer to the one before has arrived. */
+  send(): void;
+  close(): void;
 }
 
 export interface ConnectionListener {
-  /** Whether to make one more call; asked when the connection is up and after each answer. */
-  takeTurn(): boolean;
-  onRead(): void;
+  onConnected(connection: Connection): void;
+  /** Bytes came. */
+  onRead?(): void;
+  /** The first body bytes of an answer came. */
+  onFirstBytes?(connection: Connection): void;
   /** An answer has arrived and was the expected one. */
-  onAnswer(): void;
+  onAnswer(connection: Connection): void;
   onFailure(error: Error): void;
 }
 
 /** Sockets are read one at a time, each read used up before the next: one buffer does for all of them. */
 const READ_BUFFER = Buffer.allocUnsafe(64 * 1024);
 
-/** How much of a wrong answer is shown. */
+/** How much of an answer is looked at, and shown where it is wrong. */
 const SAMPLE_BYTES = 300;
 
-/** Opens a keep-alive connection that sends a call as soon as the answer to the one before is complete. */
-export function openConnection(spec: CallSpec, listener: ConnectionListener): Socket {
+export function openConnection(spec: CallSpec, listener: ConnectionListener): Connection {
   let status = 0;
   let bodyBytes = 0;
   let sample = '';
+  let isMarked = false;
 
-  const sendNext = (): void => {
-    if (listener.takeTurn()) socket.write(spec.request);
-  };
   const reader = new MessageReader({
     onHead(head) {
       status = Number(head.slice(9, 12));
@@ -41,20 +39,29 @@ export function openConnection(spec: CallSpec, listener: ConnectionListener): So
       sample = '';
     },
     onBody(bytes) {
-      if (status !== 200 && sample.length < SAMPLE_BYTES) sample += bytes.toString('utf8', 0, SAMPLE_BYTES);
+      if ((status !== 200 || !isMarked) && sample.length < SAMPLE_BYTES) {
+        sample += bytes.toString('utf8', 0, SAMPLE_BYTES);
+      }
+      if (bodyBytes === 0) listener.onFirstBytes?.(connection);
       bodyBytes += bytes.length;
     },
     onEnd() {
-      if (status !== 200) throw new Error(`status ${status}: ${sample}`);
-      if (bodyBytes !== spec.expectedBodyBytes) {
-        throw new Error(`${bodyBytes} body bytes instead of ${spec.expectedBodyBytes}`);
-      }
-      listener.onAnswer();
-      sendNext();
+      checkAnswer();
+      listener.onAnswer(connection);
     },
   });
+  /** The first answer's first bytes, and the length of all. */
+  const checkAnswer = (): void => {
+    const { least, most } = spec.bodyBytes;
+    if (status !== 200) throw new Error(`status ${status}: ${sample}`);
+    if (bodyBytes < least || bodyBytes > most) {
+      throw new Error(`${bodyBytes} body bytes instead of ${least === most ? least : `${least} to ${most}`}`);
+    }
+    if (!isMarked && !sample.includes(spec.marker)) throw new Error(`no ${spec.marker} in ${sample}`);
+    isMarked = true;
+  };
   const takeBytes = (length: number): boolean => {
-    listener.onRead();
+    listener.onRead?.();
     try {
       reader.feed(READ_BUFFER.subarray(0, length));
     } catch (error) {
@@ -69,8 +76,12 @@ export function openConnection(spec: CallSpec, listener: ConnectionListener): So
     noDelay: true,
     onread: { buffer: READ_BUFFER, callback: takeBytes },
   });
-  socket.on('connect', sendNext);
+  const connection: Connection = {
+    send: () => void socket.write(spec.request),
+    close: () => void socket.destroy(),
+  };
+  socket.on('connect', () => listener.onConnected(connection));
   socket.on('error', listener.onFailure);
   socket.on('close', () => listener.onFailure(new Error('the connection was closed')));
-  return socket;
+  return connection;
 }

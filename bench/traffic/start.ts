@@ -3,24 +3,36 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type CpuTime, readTreeCpuTime } from '../measure/proc-stat.ts';
 import { type RunningProcess, startProcess } from '../processes.ts';
-import type { Scenario } from '../scenarios.ts';
+import type { CpuScenario, FreshScenario, LatencyScenario, Scenario } from '../scenarios.ts';
 import type { RunningSubject } from '../subjects/subject.ts';
-import type { LoadJob, LoadOutcome, LoadResult, UpstreamReady } from './protocol.ts';
+import type {
+  CallsResult,
+  CallTarget,
+  LoadJob,
+  LoadOutcome,
+  PacedResult,
+  UpstreamReady,
+} from './protocol.ts';
 
 /** The secret that all calls carry. */
 export const BENCH_KEY = 'sk-fl-bench-0123456789abcdef0123456789abcdef';
 
 const CALLS_TIMEOUT_MS = 120_000;
 
-/** The two processes at either end of what is measured. */
+/** What of a subject says how it is called. */
+export type Called = Pick<RunningSubject, 'port' | 'apiKeys' | 'prompt' | 'headersFor' | 'rewritesAnswers'>;
+
+/** The two processes at either end of what is measured. Each throws when an answer was not the expected one or did not come. */
 export interface Traffic {
   upstreamPort: number;
-  /** Makes the calls. Throws when an answer was not the expected one or did not come. */
-  run(
-    scenario: Scenario,
-    subject: Pick<RunningSubject, 'port' | 'apiKeys' | 'prompt'>,
-    calls: number,
-  ): Promise<LoadResult>;
+  /** Makes so many calls, as fast as they are answered. */
+  call(scenario: CpuScenario, subject: Called, calls: number): Promise<CallsResult>;
+  /** Makes calls at set times. */
+  pace(scenario: LatencyScenario, subject: Called, seconds: number): Promise<PacedResult>;
+  /** Opens streams until so many are open. */
+  hold(scenario: FreshScenario, subject: Called, streams: number): Promise<void>;
+  /** Closes what is held. */
+  release(): Promise<void>;
   readCpuTimes(): { upstream: CpuTime; load: CpuTime };
 }
 
@@ -29,23 +41,57 @@ export async function startTraffic(directory: string, cpus: string | undefined):
   const upstream = await startEnd('upstream', directory, cpus);
   const { port: upstreamPort } = await receive<UpstreamReady>(upstream);
   const load = await startEnd('load', directory, cpus);
+  const run = async (job: LoadJob): Promise<LoadOutcome> => {
+    load.child.send(job);
+    const outcome = await receive<LoadOutcome>(load);
+    if (outcome.kind === 'failed') throw new Error(outcome.reason);
+    return outcome;
+  };
   return {
     upstreamPort,
-    async run(scenario, { port, apiKeys = [BENCH_KEY], prompt }, calls) {
-      const job: LoadJob = {
-        scenario: scenario.name,
-        port,
-        apiKeys,
-        prompt,
+    async call(scenario, subject, calls) {
+      const { connections } = scenario;
+      const outcome = await run({
+        kind: 'calls',
+        ...describeTarget(scenario, subject),
+        connections,
         calls,
-        timeoutMs: CALLS_TIMEOUT_MS,
-      };
-      load.child.send(job);
-      const outcome = await receive<LoadOutcome>(load);
-      if (outcome.kind === 'failed') throw new Error(outcome.reason);
+      });
+      if (outcome.kind !== 'called') throw new Error(`calls were answered with ${outcome.kind}`);
       return outcome.result;
     },
+    async pace(scenario, subject, seconds) {
+      const { callsPerSecond, until } = scenario;
+      const calls = Math.ceil(callsPerSecond * seconds);
+      const outcome = await run({
+        kind: 'paced',
+        ...describeTarget(scenario, subject),
+        callsPerSecond,
+        calls,
+        until,
+      });
+      if (outcome.kind !== 'timed') throw new Error(`calls were answered with ${outcome.kind}`);
+      return outcome.result;
+    },
+    hold: async (scenario, subject, streams) =>
+      void (await run({ kind: 'hold', ...describeTarget(scenario, subject), streams })),
+    release: async () => void (await run({ kind: 'release' })),
     readCpuTimes: () => ({ upstream: readTreeCpuTime(upstream.pid), load: readTreeCpuTime(load.pid) }),
+  };
+}
+
+function describeTarget(
+  scenario: Scenario,
+  { port, apiKeys = [BENCH_KEY], prompt, headersFor, rewritesAnswers }: Called,
+): CallTarget {
+  return {
+    scenario: scenario.name,
+    port,
+    apiKeys,
+    prompt,
+    isRewritten: rewritesAnswers === true || scenario.translated === true,
+    headers: headersFor?.(scenario) ?? [],
+    timeoutMs: CALLS_TIMEOUT_MS,
   };
 }
 
@@ -64,7 +110,7 @@ function startEnd(
 }
 
 /** The next message of one of the two, whose sender is the sibling file. Throws when the process ends instead. */
-async function receive<Message>({ child, readLogTail }: RunningProcess): Promise<Message> {
+export async function receive<Message>({ child, readLogTail }: RunningProcess): Promise<Message> {
   const gone = new AbortController();
   const fail = () => gone.abort(new Error(`the process ended:\n${readLogTail()}`));
   child.once('exit', fail);

@@ -1,11 +1,12 @@
 /**
- * The bench's upstream, a process of its own: answers POST /v1/chat/completions from bytes made at its start. It
+ * The bench's upstream, a process of its own: answers POST /v1/chat/completions and /v1/messages from bytes made at its start. It
  * speaks plain TCP because `node:http` alone would cost more than the gateway that is to be measured.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { SCENARIOS, type Scenario, versionOf } from '../scenarios.ts';
 import { buildAnswerBody, buildStreamEvents } from './chat-bodies.ts';
 import { MessageReader } from './message-reader.ts';
+import { buildMessage, buildMessageEvents } from './messages-bodies.ts';
 import type { UpstreamReady } from './protocol.ts';
 
 /** An answer as packets: the first is sent at once, the rest one at a time. */
@@ -14,6 +15,9 @@ interface PreparedAnswer {
   packetEveryMs: number;
 }
 
+/** Where model and `stream` stand in a request: in the rest of a large one nobody looks. */
+const LOOKED_AT_BYTES = 4_096;
+
 const UNKNOWN: PreparedAnswer = wholeAnswer(
   '404 Not Found',
   Buffer.from(
@@ -21,9 +25,17 @@ const UNKNOWN: PreparedAnswer = wholeAnswer(
   ),
 );
 
-function prepareAnswer({ name, answer }: Scenario): PreparedAnswer {
-  if (answer.kind === 'whole') return wholeAnswer('200 OK', buildAnswerBody(name, answer.sizeBytes));
-  const events = buildStreamEvents(name, answer.chunks);
+/** The dialects that callers of the upstream use, by their paths. */
+const DIALECTS = {
+  '/v1/chat/completions': { whole: buildAnswerBody, stream: buildStreamEvents },
+  '/v1/messages': { whole: buildMessage, stream: buildMessageEvents },
+};
+type Path = keyof typeof DIALECTS;
+
+function prepareAnswer({ name, answer }: Scenario, path: Path): PreparedAnswer {
+  const build = DIALECTS[path];
+  if (answer.kind === 'whole') return wholeAnswer('200 OK', build.whole(name, answer.sizeBytes));
+  const events = build.stream(name, answer.chunks);
   const packets: Buffer[] = [];
   for (let at = 0; at < events.length; at += answer.chunksPerPacket) {
     packets.push(frameChunk(Buffer.concat(events.slice(at, at + answer.chunksPerPacket))));
@@ -43,16 +55,20 @@ function frameChunk(bytes: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]);
 }
 
+/** By path and model. Only what is translated is there in both dialects. */
 const answers = new Map<string, PreparedAnswer>();
 for (const scenario of SCENARIOS) {
-  const answer = prepareAnswer(scenario);
-  answers.set(scenario.name, answer).set(versionOf(scenario.name), answer);
+  const paths: Path[] = ['/v1/chat/completions', ...(scenario.translated ? (['/v1/messages'] as const) : [])];
+  for (const path of paths) {
+    const answer = prepareAnswer(scenario, path);
+    answers.set(`${path} ${scenario.name}`, answer).set(`${path} ${versionOf(scenario.name)}`, answer);
+  }
 }
 
-/** Picks the answer by the model that the request names. A stream has to be asked for as one. */
-function findAnswer(requestBody: string): PreparedAnswer {
+/** Picks the answer by the path and the model that the request names. A stream has to be asked for as one. */
+function findAnswer(path: string, requestBody: string): PreparedAnswer {
   const model = /"model":\s*"([^"]+)"/.exec(requestBody)?.[1];
-  const answer = model === undefined ? undefined : answers.get(model);
+  const answer = answers.get(`${path} ${model}`);
   if (answer === undefined) return UNKNOWN;
   const streamWanted = /"stream":\s*true/.test(requestBody);
   return streamWanted === answer.packets.length > 1 ? answer : UNKNOWN;
@@ -71,16 +87,19 @@ function sendAnswer(socket: Socket, answer: PreparedAnswer): void {
 }
 
 function serveConnection(socket: Socket): void {
-  let pieces: string[] = [];
+  let path = '';
+  let body = '';
   const reader = new MessageReader({
-    onHead() {},
+    onHead(head) {
+      path = head.slice(head.indexOf(' ') + 1, head.indexOf(' HTTP/'));
+      body = '';
+    },
     onBody(bytes) {
-      pieces.push(bytes.toString('latin1'));
+      const room = LOOKED_AT_BYTES - body.length;
+      if (room > 0) body += bytes.toString('latin1', 0, room);
     },
     onEnd() {
-      const body = pieces.join('');
-      pieces = [];
-      sendAnswer(socket, findAnswer(body));
+      sendAnswer(socket, findAnswer(path, body));
     },
   });
   socket.setNoDelay(true);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HELP, readOptions } from '../../bench/options.ts';
+import { SCENARIOS } from '../../bench/scenarios.ts';
+import { SUBJECTS } from '../../bench/subjects/all.ts';
 
 test('without options everything is measured in full', () => {
   const options = readOptions([]);
@@ -29,8 +31,14 @@ test('a wrong option is refused with what would be right', () => {
   assert.throws(() => readOptions(['--fast']), /--fast/);
 });
 
-test('the help names every option', () => {
-  for (const option of ['--quick', '--rounds', '--only', '--assert', '--json', '--help']) {
-    assert.ok(HELP.includes(option), option);
+test('the help tells every option, every scenario and every subject', () => {
+  for (const option of ['--quick', '--rounds N', '--only NAMES', '--assert', '--json', '--help']) {
+    assert.match(HELP, new RegExp(`^  ${option} +\\S`, 'm'));
   }
+  const [byDefault = '', byNameIfQuick = '', byName = ''] = HELP.split('only by their names: ');
+  for (const { name, byNameOnly } of SCENARIOS) {
+    const list = byNameOnly === true ? byName : byNameOnly === 'quick' ? byNameIfQuick : byDefault;
+    assert.ok(list.includes(name), name);
+  }
+  for (const { name } of SUBJECTS) assert.ok(byName.includes(name), name);
 });

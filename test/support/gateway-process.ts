@@ -26,6 +26,7 @@ function killGroup({ pid }: ChildProcess): void {
 
 /** A gateway in a process of its own, which a test may kill. */
 export interface GatewayProcess {
+  pid: number;
   /** Where it listens; rejects where it ends before it does. */
   url: Promise<string>;
   output(): string;
@@ -66,6 +67,7 @@ export function spawnGateway(env: Record<string, string>, cwd?: string): Gateway
   // Whoever kills a gateway that is starting does not ask where it listens.
   url.catch(() => undefined);
   return {
+    pid: child.pid ?? 0,
     url,
     output: () => output,
     kill: async () => {
