@@ -1,4 +1,4 @@
-import { globSync, mkdirSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -7,6 +7,9 @@ import { pathToFileURL } from 'node:url';
  * groups would keep one core busy when the other has nothing left.
  */
 const SHARING = 20;
+
+/** It awaits the databases at its top level. */
+const AWAITED = 'support/databases.ts';
 
 /** What is one for a process is theirs alone (its memory, its signals), or they are long. */
 const ALONE = new Set([
@@ -53,14 +56,22 @@ export function listTestFiles(cache: string): string[] {
   return [...files.filter((file) => ALONE.has(file)), ...groups];
 }
 
-/** Each file is a suite: its hooks are its own, and no test runs before all are loaded. */
+/**
+ * Each file is a suite: its hooks are its own, and no test runs before all are loaded. What all of them wait for as it is loaded comes
+ * first: whoever waits for a module that another suite has asked for is told to the runner as a part of that suite.
+ */
 function writeGroup(cache: string, index: number, files: readonly string[]): string {
   const folders = new Set(files.map((file) => file.split('/')[1]?.replace('.test.ts', '')));
   const path = join(cache, `${String(index).padStart(2, '0')}-${[...folders].join('-')}.mjs`);
-  const lines = files.map((file) => {
-    const url = pathToFileURL(resolve(file)).href;
-    return `describe(${JSON.stringify(file)}, () => import(${JSON.stringify(url)}));\n`;
-  });
-  writeFileSync(path, [`import { describe } from 'node:test';\n`, ...lines].join(''));
+  const urlOf = (file: string) => JSON.stringify(pathToFileURL(resolve(file)).href);
+  const isAwaited = files.some((file) => readFileSync(file, 'utf8').includes(AWAITED));
+  writeFileSync(
+    path,
+    [
+      `import { describe } from 'node:test';\n`,
+      ...(isAwaited ? [`import ${urlOf(`test/${AWAITED}`)};\n`] : []),
+      ...files.map((file) => `describe(${JSON.stringify(file)}, () => import(${urlOf(file)}));\n`),
+    ].join(''),
+  );
   return path;
 }
