@@ -11,9 +11,8 @@ const SHARING = 20;
 /** It awaits the databases at its top level. */
 const AWAITED = 'support/databases.ts';
 
-/** What is one for a process is theirs alone (its memory, its signals), or they are long. */
+/** What is one for a process is theirs alone (its memory, its signals), they start many servers as they are loaded, or they are long. */
 const ALONE = new Set([
-  // It starts its servers as it is loaded.
   'test/faults/faults.test.ts',
   'test/fuzz/doors.test.ts',
   'test/gateway/decompression.test.ts',
@@ -28,6 +27,7 @@ const ALONE = new Set([
   'test/rollouts/kills.test.ts',
   'test/rollouts/upgrades.test.ts',
   'test/routing/shared-health.test.ts',
+  'test/scripts/operations.test.ts',
   'test/sdk/ai-sdk.test.ts',
   'test/sdk/depth.test.ts',
   'test/sdk/matrix/matrix.test.ts',
