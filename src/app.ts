@@ -147,7 +147,7 @@ export async function startApp(
   };
   const tenantEnds = new TenantEnds(store);
   const counters = new CounterBook((tenant) => tenantEnds.find(tenant)?.revision ?? 0);
-  const quotas = createQuotas(
+  const quotas = await createQuotas(
     config.state,
     {
       replyMs: config.stateTimeout,
@@ -160,7 +160,7 @@ export async function startApp(
     },
     store,
   );
-  const { lanes, health, cooling } = makeLanes(config.state, { news, monotonicMs });
+  const { lanes, health, cooling } = await makeLanes(config.state, { news, monotonicMs });
   const hedgings = new HedgingBook();
   const rollouts = new RolloutBook();
   // What the gateway made itself is read, and let in, only when it listens.
@@ -281,7 +281,7 @@ export async function startApp(
   });
   const access = new AccessRequests(store, Date.now);
   const rotation = new CredentialRotation({ control, news, log });
-  const { prompts, promptKeeper, promptWatch, promptAnswers, promptCache, promptModels } = makePrompts({
+  const { prompts, promptKeeper, promptWatch, promptAnswers, promptCache, promptModels } = await makePrompts({
     ...{ store, control, news, log, config, configFile: loaded.path, now: Date.now, prices: inForce },
   });
   const { rolloutController, releases } = makeRolloutController({

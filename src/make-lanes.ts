@@ -2,15 +2,15 @@ import type { Config } from './config/resolve.ts';
 import type { ControlNews } from './control/control-news.ts';
 import { CoolingNews } from './cooling-news.ts';
 import { LaneBook } from './routing/lane-book.ts';
-import { SharedHealth } from './routing/shared-health.ts';
+import type { SharedHealth } from './routing/shared-health.ts';
 import { tellBreaker, tellCredit, tellShut } from './tell-problems.ts';
 import { scheduleTimeout } from './usage/ledger.ts';
 
 /** All lanes, what tells of those that are left alone, and what shares their health with other instances, where the state is in a Redis. */
-export function makeLanes(
+export async function makeLanes(
   state: Config['state'],
   { news, monotonicMs }: { news: ControlNews; monotonicMs: () => number },
-): { lanes: LaneBook; health: SharedHealth | undefined; cooling: CoolingNews } {
+): Promise<{ lanes: LaneBook; health: SharedHealth | undefined; cooling: CoolingNews }> {
   const cooling = new CoolingNews({ news, monotonicMs, schedule: scheduleTimeout });
   const lanes = new LaneBook({
     monotonicMs,
@@ -29,16 +29,17 @@ export function makeLanes(
     },
     onRest: (lane, owner) => cooling.begin(lane, owner),
   });
-  const health =
-    state.kind === 'memory'
-      ? undefined
-      : new SharedHealth({
-          url: state.url,
-          monotonicMs,
-          schedule: scheduleTimeout,
-          hear: (word, nowMs) => lanes.hear(word, nowMs),
-          onProblem: (err) =>
-            news.log.warn({ err }, 'instances do not tell each other how providers do at the moment'),
-        });
+  let health: SharedHealth | undefined;
+  if (state.kind !== 'memory') {
+    const { SharedHealth } = await import('./routing/shared-health.ts');
+    health = new SharedHealth({
+      url: state.url,
+      monotonicMs,
+      schedule: scheduleTimeout,
+      hear: (word, nowMs) => lanes.hear(word, nowMs),
+      onProblem: (err) =>
+        news.log.warn({ err }, 'instances do not tell each other how providers do at the moment'),
+    });
+  }
   return { lanes, health, cooling };
 }

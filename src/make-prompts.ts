@@ -4,7 +4,7 @@ import type { ControlPlane } from './control/control-plane.ts';
 import type { Gateway, Log } from './gateway/gateway.ts';
 import { PromptCache } from './prompt-calls/prompt-cache.ts';
 import { PromptModels } from './prompt-calls/prompt-models.ts';
-import { AnswerCache } from './prompts/answer-cache.ts';
+import { AnswerCache, type SharedAnswers } from './prompts/answer-cache.ts';
 import { compilePrompt } from './prompts/compile-prompt.ts';
 import { findPromptDirectory } from './prompts/example-prompts.ts';
 import { PromptBook } from './prompts/prompt-book.ts';
@@ -12,7 +12,6 @@ import { PromptCompiler } from './prompts/prompt-files.ts';
 import { PromptKeeper } from './prompts/prompt-keeper.ts';
 import { PromptStore } from './prompts/prompt-store.ts';
 import { PromptWatch } from './prompts/prompt-watch.ts';
-import { RedisAnswers } from './prompts/redis-answers.ts';
 import type { Store } from './store/store.ts';
 import { tellBrokenPrompt, tellUnreadablePrompts } from './tell-problems.ts';
 import {
@@ -35,7 +34,7 @@ export interface Prompts {
 }
 
 /** The prompts, what keeps them as their files and the store are, and the answers that are kept. */
-export function makePrompts({
+export async function makePrompts({
   store,
   control,
   news,
@@ -54,7 +53,7 @@ export function makePrompts({
   /** Unix milliseconds. */
   now: () => number;
   prices: Pick<Gateway['prices'], 'costMicroUsd'>;
-}): Prompts {
+}): Promise<Prompts> {
   const hasExamples = () => control.config.prompts?.directory === undefined;
   const compiler = new PromptCompiler(compilePrompt);
   const prompts = new PromptBook({
@@ -79,16 +78,17 @@ export function makePrompts({
     onUnreadable: (directory, error) => tellUnreadablePrompts(news, directory, error),
     onFailure: (error) => tellPromptsBehind(news, error),
   });
-  const shared =
-    state.kind === 'memory'
-      ? undefined
-      : new RedisAnswers({
-          url: state.url,
-          replyMs: stateTimeout,
-          ...{ now, schedule: scheduleTimeout },
-          onAway: (err) =>
-            log.warn({ err }, 'the Redis has no answers of prompts at the moment: models are asked'),
-        });
+  let shared: SharedAnswers | undefined;
+  if (state.kind !== 'memory') {
+    const { RedisAnswers } = await import('./prompts/redis-answers.ts');
+    shared = new RedisAnswers({
+      url: state.url,
+      replyMs: stateTimeout,
+      ...{ now, schedule: scheduleTimeout },
+      onAway: (err) =>
+        log.warn({ err }, 'the Redis has no answers of prompts at the moment: models are asked'),
+    });
+  }
   const promptAnswers = new AnswerCache(now, shared);
   const promptCache = new PromptCache({ answers: promptAnswers, prices, now });
   const promptModels = new PromptModels(prompts, promptCache);

@@ -1,8 +1,7 @@
 import type { ControlNews } from './control/control-news.ts';
 import { BudgetIndex, isBudget } from './quotas/budget-index.ts';
-import type { createQuotas } from './quotas/create-quotas.ts';
 import type { Limit } from './quotas/limit.ts';
-import type { Spending } from './quotas/reservation.ts';
+import type { Quotas, Spending } from './quotas/reservation.ts';
 import { isHeldByCall } from './quotas/script-calls.ts';
 import { learnSpent } from './quotas/spent-budgets.ts';
 import type { Store } from './store/store.ts';
@@ -16,7 +15,7 @@ import type { RecordTaker } from './usage/recover.ts';
 interface PastSpendingOptions {
   store: Store;
   ledger: Ledger;
-  quotas: ReturnType<typeof createQuotas>;
+  quotas: Quotas;
   tenantEnds: TenantEnds;
   news: ControlNews;
   /** All that are in force. */

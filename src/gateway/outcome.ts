@@ -82,7 +82,7 @@ interface FailedAt {
 export function noteFailed(
   gateway: Gateway,
   planned: PlannedAttempt,
-  { sentMs, stream }: Pick<Call, 'sentMs' | 'stream'>,
+  { startedMs, sentMs, stream }: Pick<Call, 'startedMs' | 'sentMs' | 'stream'>,
   failure: GatewayError,
   { taken, reason, answeredMs, saidByHead }: FailedAt,
 ): void {
@@ -95,7 +95,9 @@ export function noteFailed(
   }
   // An attempt that had little of its call's time says nothing of the place, nor does one server of several that are well, nor a credential
   // on trial of what the account may spend.
-  const hadLittle = failure.code === TOTAL_TIMEOUT && nowMs - sentMs < planned.target.timeouts.totalMs / 2;
+  // What it had counts to when that time was over: a busy gateway looks later.
+  const { totalMs } = planned.target.timeouts;
+  const hadLittle = failure.code === TOTAL_TIMEOUT && startedMs + totalMs - sentMs < totalMs / 2;
   const wasAnswered = answeredMs !== undefined;
   if (taken && !hadLittle) failAddress(taken, failure, verdict, { sentMs, nowMs, reason, wasAnswered });
   const isAnothers =

@@ -60,6 +60,8 @@ export function createHttpServer(options: ServerOptions): FastifyInstance {
       const error = describeError(thrown, request.id, options);
       refuseRaw(reply.raw, request.id, guessDialect(request).encodeError(error), error.status);
     },
+    // No route has schemas. Fastify loads two compilers for them, unless it is given some.
+    schemaController: { compilersFactory: { buildValidator: refuseSchema, buildSerializer: refuseSchema } },
     clientErrorHandler: (error, socket) => refuseConnection(error.code, socket, options.makeRequestId()),
   });
   app.server.on('checkExpectation', ({ headers, url = '' }: IncomingMessage, response: ServerResponse) => {
@@ -126,6 +128,10 @@ export function createHttpServer(options: ServerOptions): FastifyInstance {
     throw unknownUrl(request);
   });
   return app;
+}
+
+function refuseSchema(): never {
+  throw new Error('A route has a schema: bodies are checked by their doors.');
 }
 
 function unknownUrl({ method, url }: FastifyRequest): GatewayError {

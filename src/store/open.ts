@@ -1,14 +1,19 @@
-import { openPostgresStore } from './postgres/open.ts';
 import { openSqliteStore } from './sqlite/open.ts';
 import type { OpenOptions, Store } from './store.ts';
 
 /** Opens what stands behind the URL's scheme and colon. */
 type Opener = (location: string, options: OpenOptions) => Promise<Store>;
 
+/** Most gateways need no client of PostgreSQL: it is loaded where one does. */
+const openPostgres: Opener = async (location, options) => {
+  const { openPostgresStore } = await import('./postgres/open.ts');
+  return openPostgresStore(location, options);
+};
+
 const OPENERS = new Map<string, Opener>([
   ['sqlite', openSqliteStore],
-  ['postgres', openPostgresStore],
-  ['postgresql', openPostgresStore],
+  ['postgres', openPostgres],
+  ['postgresql', openPostgres],
 ]);
 
 /**

@@ -1,12 +1,10 @@
-import { isIP } from 'node:net';
 import { Readable } from 'node:stream';
-import { checkServerIdentity } from 'node:tls';
-import { buildConnector, Pool } from 'undici';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { dispatchEcho } from './echo/transport.ts';
 import type { ExchangeHandler } from './exchange.ts';
-import { hostOf, Origin, type OriginContext } from './http1/origin.ts';
+import { Origin, type OriginContext } from './http1/origin.ts';
 import { writeRequestHead } from './http1/request-head.ts';
+import { Uploads } from './uploads.ts';
 import type { Upstream } from './upstream.ts';
 
 /** What requests to providers are made with. */
@@ -46,8 +44,7 @@ interface ConnectionsOptions extends OriginContext {
 interface Place {
   origin: Origin;
   at: Pick<Destination, 'origin' | 'name'>;
-  /** For uploads, whose bodies are streams: they are few and large, and undici does all that they need. */
-  uploads: Pool | undefined;
+  uploads: Uploads | undefined;
 }
 
 /** All connections to providers, kept alive and shared by calls. */
@@ -56,7 +53,7 @@ export class Connections {
   readonly #places = new Map<number, Map<string, Place>>();
   readonly #options: ConnectionsOptions;
   /** Those of addresses that are gone, as long as something is open. */
-  readonly #leaving = new Set<Pick<Origin, 'destroy'> | Pick<Pool, 'destroy'>>();
+  readonly #leaving = new Set<Pick<Origin, 'destroy'> | Pick<Uploads, 'destroy'>>();
   #closed = false;
 
   constructor(options: ConnectionsOptions) {
@@ -81,7 +78,7 @@ export class Connections {
     const place = this.#place(options.origin, timeouts.connectMs, options.destination);
     if (body instanceof Readable) {
       const { firstByteMs: headersTimeout, idleMs: bodyTimeout } = timeouts;
-      place.uploads ??= openUploads(place.at, timeouts.connectMs);
+      place.uploads ??= new Uploads(place.at, timeouts.connectMs);
       place.uploads.dispatch({ path, method, headers, body, headersTimeout, bodyTimeout }, handler);
     } else {
       const length = body?.length ?? (method === 'POST' ? 0 : undefined);
@@ -144,20 +141,4 @@ export class Connections {
       uploads: undefined,
     };
   }
-}
-
-/** One that goes by another's name is connected to in its place. */
-function openUploads({ origin, name }: Place['at'], connectMs: number): Pool {
-  if (name === undefined) return new Pool(origin, { connections: null, connect: { timeout: connectMs } });
-  const { hostname, host, port } = new URL(origin);
-  const named = hostOf(new URL(name));
-  const servername = isIP(named) ? '' : named;
-  const connect = buildConnector({
-    timeout: connectMs,
-    checkServerIdentity: (_host, certificate) => checkServerIdentity(named, certificate),
-  });
-  return new Pool(name, {
-    connections: null,
-    connect: (options, done) => connect({ ...options, hostname, host, port, servername }, done),
-  });
 }

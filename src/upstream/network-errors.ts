@@ -1,4 +1,3 @@
-import { errors } from 'undici';
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 
 /** `reason`: as attempts are recorded with it. */
@@ -99,7 +98,8 @@ export function isTlsCode(code: string): boolean {
 }
 
 function guessFailure(error: unknown, code: string): Failure {
-  if (error instanceof errors.HTTPParserError) return NOT_HTTP;
+  // Uploads' only: undici, whose error it is, is not loaded for them.
+  if (error instanceof Error && error.name === 'HTTPParserError') return NOT_HTTP;
   return isTlsCode(code) ? { ...NOT_CONNECTED, reason: 'tls' } : NOT_CONNECTED;
 }
 

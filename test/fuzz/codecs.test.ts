@@ -18,7 +18,7 @@ import { runSeeds } from './run-seeds.ts';
 import { type Seeds, seedsOf } from './seeds.ts';
 
 /** Codecs alone, for volume: whatever comes, they give values or the errors that they may throw, and nothing else. */
-const RUNS = scale({ sample: 1_500, heavy: 100_000 });
+const RUNS = scale({ sample: 500, heavy: 100_000 });
 /** The heavy size takes some minutes. */
 const LONG = { timeout: 1_800_000 };
 const SEEDS = new Map<DialectName, Seeds>(DIALECT_NAMES.map((name) => [name, seedsOf(name)]));

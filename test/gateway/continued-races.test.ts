@@ -187,7 +187,7 @@ test('wherever answers break off, and in whatever order, their clients have each
       seen.left += begun > 0 && isLeft ? 1 : 0;
       seen.brokenOff += begun > 0 && !isWhole && !isLeft ? 1 : 0;
     }),
-    { numRuns: scale({ sample: 600, heavy: 20_000 }) },
+    { numRuns: scale({ sample: 200, heavy: 20_000 }) },
   );
   // The runs were about it.
   assert.ok(

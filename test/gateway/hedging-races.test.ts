@@ -310,7 +310,7 @@ test('whatever comes first, one answer is given, whatever loses is ended and acc
       seen.lost += record.attempts.some(({ outcome }) => outcome === 'lost') ? 1 : 0;
       seen.secondWon += record.attempts[0]?.outcome === 'lost' ? 1 : 0;
     }),
-    { numRuns: scale({ sample: 800, heavy: 20_000 }) },
+    { numRuns: scale({ sample: 250, heavy: 20_000 }) },
   );
   // The races were ones.
   assert.ok(

@@ -203,7 +203,7 @@ for (const { adapter, start, middle, end, usage } of RELAYED) {
           [true, undefined, adapter === 'gemini' ? 3 : 2],
         );
       }),
-      { numRuns: scale({ sample: 300, heavy: 20_000 }) },
+      { numRuns: scale({ sample: 100, heavy: 20_000 }) },
     );
   });
 }

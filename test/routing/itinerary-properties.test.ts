@@ -126,6 +126,6 @@ test('whatever places and others do: a call ends, waits two seconds for limits a
         assert.ok(attempts <= retries + 1, `${attempts} attempts`);
       },
     ),
-    { numRuns: scale({ sample: 1_000, heavy: 30_000 }) },
+    { numRuns: scale({ sample: 300, heavy: 30_000 }) },
   );
 });

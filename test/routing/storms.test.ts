@@ -124,7 +124,7 @@ function simulate(seed: number, perMinute: Record<string, number>, minutes: numb
 const CAPACITY = PROVIDERS.length * ACCOUNTS.length * LIMIT;
 
 test('in a storm of 429s no place is called before the time that it named, and each is used for all that it takes', () => {
-  for (const seed of scale({ sample: [1, 2, 3], heavy: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] })) {
+  for (const seed of scale({ sample: [1], heavy: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] })) {
     const minutes = scale({ sample: 10, heavy: 60 });
     const { calls, good, refused, early } = simulate(seed, { busy: 2 * CAPACITY, quiet: 60 }, minutes);
     const said = JSON.stringify({ seed, calls, good, refused });

@@ -1,112 +1,77 @@
-import { globSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-/** How many files of a folder share a process, by how long they take. What is not here has a process for each file. */
-const SHARING: Readonly<Record<string, number>> = {
-  // Short, and nothing but the modules that they test.
-  bench: Number.POSITIVE_INFINITY,
-  config: Number.POSITIVE_INFINITY,
-  conversation: Number.POSITIVE_INFINITY,
-  dialects: Number.POSITIVE_INFINITY,
-  support: Number.POSITIVE_INFINITY,
-  tenants: Number.POSITIVE_INFINITY,
-  tokens: Number.POSITIVE_INFINITY,
-  upstream: Number.POSITIVE_INFINITY,
-  wire: Number.POSITIVE_INFINITY,
-  // With a gateway, and waits. Loading all of it and the SDKs takes as long as many of them.
-  captures: 4,
-  clients: 4,
-  control: 4,
-  gateway: 8,
-  http: 8,
-  lifecycle: 4,
-  media: 4,
-  overload: 4,
-  prompts: 6,
-  providers: 8,
-  quotas: 4,
-  rollouts: 6,
-  routing: 8,
-  sdk: 8,
-  store: 4,
-  telemetry: 4,
-  usage: 4,
-  webhooks: 4,
-};
+/**
+ * How many files share a process. Loading the gateway takes 0.8 s of CPU, the SDKs more: as long as most files' tests. Of more files the last
+ * groups would keep one core busy when the other has nothing left.
+ */
+const SHARING = 20;
 
-/** What is one for a process is theirs alone (its memory, its signals), or they are long. */
+/** It awaits the databases at its top level. */
+const AWAITED = 'support/databases.ts';
+
+/** What is one for a process is theirs alone (its memory, its signals), they start many servers as they are loaded, or they are long. */
 const ALONE = new Set([
+  'test/faults/faults.test.ts',
+  'test/fuzz/doors.test.ts',
   'test/gateway/decompression.test.ts',
-  'test/gateway/discovery.test.ts',
   'test/gateway/failures.test.ts',
-  'test/gateway/hedging.test.ts',
   'test/gateway/one-of-two.test.ts',
-  'test/gateway/outages.test.ts',
-  'test/gateway/relay.test.ts',
-  'test/gateway/stream-commit.test.ts',
   'test/http/long-lists.test.ts',
   'test/http/process.test.ts',
   'test/media/multipart-doors.test.ts',
   'test/prompts/generated-client.test.ts',
   'test/quotas/killed.test.ts',
   'test/quotas/race.test.ts',
-  'test/rollouts/hedged-candidates.test.ts',
   'test/rollouts/kills.test.ts',
-  'test/rollouts/simulations.test.ts',
   'test/rollouts/upgrades.test.ts',
   'test/routing/shared-health.test.ts',
+  'test/scripts/operations.test.ts',
   'test/sdk/ai-sdk.test.ts',
   'test/sdk/depth.test.ts',
-  'test/sdk/langchain.test.ts',
   'test/sdk/matrix/matrix.test.ts',
   'test/sdk/openai/failures.test.ts',
   'test/sdk/packet-cuts.test.ts',
   'test/usage/kill.test.ts',
+  'test/workers/workers.test.ts',
 ]);
 
 /**
- * Every entry is a process of its own. Starting it often takes longer than the tests, so that files of one folder share one: a
- * module that loads them, written to `cache`.
+ * Every entry is a process of its own. Starting it often takes longer than the tests, so that files share one: a module that loads
+ * them, written to `cache`. Neighbours do, as they load the same.
  *
  * @returns paths for `node --test`
  */
 export function listTestFiles(cache: string): string[] {
-  const alone: string[] = [];
-  const folders = new Map<string, string[]>();
-  for (const file of globSync('test/**/*.test.ts').toSorted()) {
-    const folder = dirname(file).replaceAll('\\', '/');
-    if (ALONE.has(`${folder}/${file.slice(folder.length + 1)}`) || sharersOf(folder) === 1) alone.push(file);
-    else folders.getOrInsert(folder, []).push(file);
-  }
+  const files = globSync('test/**/*.test.ts')
+    .map((file) => file.replaceAll(sep, '/'))
+    .toSorted();
+  const sharing = files.filter((file) => !ALONE.has(file));
   mkdirSync(cache, { recursive: true });
-  const groups = [...folders].flatMap(([folder, files]) =>
-    inGroups(files, sharersOf(folder)).map((group, index) =>
-      writeGroup(cache, `${folder.replaceAll('/', '-')}-${index}`, group),
-    ),
+  const groups = Array.from({ length: Math.ceil(sharing.length / SHARING) }, (_, index) =>
+    writeGroup(cache, index, sharing.slice(index * SHARING, (index + 1) * SHARING)),
   );
   // Whatever is long begins early, so that nothing long is left for the end.
-  return [...alone, ...groups];
+  return [...files.filter((file) => ALONE.has(file)), ...groups];
 }
 
-function sharersOf(folder: string): number {
-  return SHARING[folder.split('/')[1] ?? ''] ?? 1;
-}
-
-function inGroups(files: readonly string[], most: number): string[][] {
-  const size = Math.min(most, files.length);
-  return Array.from({ length: Math.ceil(files.length / size) }, (_, index) =>
-    files.slice(index * size, (index + 1) * size),
+/**
+ * Each file is a suite: its hooks are its own, and no test runs before all are loaded. What all of them wait for as it is loaded comes
+ * first: whoever waits for a module that another suite has asked for is told to the runner as a part of that suite.
+ */
+function writeGroup(cache: string, index: number, files: readonly string[]): string {
+  const folders = new Set(files.map((file) => file.split('/')[1]?.replace('.test.ts', '')));
+  const path = join(cache, `${String(index).padStart(2, '0')}-${[...folders].join('-')}.mjs`);
+  const urlOf = (file: string) => JSON.stringify(pathToFileURL(resolve(file)).href);
+  const isAwaited = files.some((file) => readFileSync(file, 'utf8').includes(AWAITED));
+  writeFileSync(
+    path,
+    [
+      `import { describe } from 'node:test';\n`,
+      ...(isAwaited ? [`import ${urlOf(`test/${AWAITED}`)};\n`] : []),
+      ...files.map((file) => `describe(${JSON.stringify(file)}, () => import(${urlOf(file)}));\n`),
+    ].join(''),
   );
-}
-
-/** Each file is a suite: its hooks are its own, and no test runs before all are loaded. */
-function writeGroup(cache: string, name: string, files: readonly string[]): string {
-  const path = join(cache, `${name}.mjs`);
-  const lines = files.map((file) => {
-    const url = pathToFileURL(resolve(file)).href;
-    return `describe(${JSON.stringify(file)}, () => import(${JSON.stringify(url)}));\n`;
-  });
-  writeFileSync(path, [`import { describe } from 'node:test';\n`, ...lines].join(''));
   return path;
 }

@@ -10,7 +10,7 @@ import { closing, keep } from '../../support/exchange-setting.ts';
 import { LOCALHOST_CERTIFICATE } from '../../support/localhost-certificate.ts';
 import { scale } from '../../support/scale.ts';
 
-const SEQUENTIAL = scale({ sample: 5_000, heavy: 50_000 });
+const SEQUENTIAL = scale({ sample: 2_000, heavy: 50_000 });
 const ROUNDS = scale({ sample: 2, heavy: 30 });
 
 /** What answers a request depends on all of it, so that no answer can be taken for another's. */
