@@ -41,14 +41,23 @@ const NOTHING = Buffer.alloc(0);
 /** A request on its way, and the answer to it. */
 class Exchange implements ExchangeControl {
   readonly handler: ExchangeHandler;
-  readonly request: OutgoingRequest;
+  readonly timeouts: OutgoingRequest['timeouts'];
   readonly #connection: Connection;
+  #unsent: OutgoingRequest | undefined;
   paused = false;
 
   constructor(connection: Connection, request: OutgoingRequest, handler: ExchangeHandler) {
     this.#connection = connection;
-    this.request = request;
+    this.#unsent = request;
+    this.timeouts = request.timeouts;
     this.handler = handler;
+  }
+
+  /** What is to go out, once: an answer may take minutes, and is not to hold its request for as long. */
+  takeUnsent(): Pick<OutgoingRequest, 'head' | 'body'> {
+    const { head = '', body } = this.#unsent ?? {};
+    this.#unsent = undefined;
+    return { head, body };
   }
 
   pause(): void {
@@ -192,8 +201,8 @@ export class Connection implements ResponseSink, Timed {
     this.#close(closedEarly());
   }
 
-  #timeout({ request }: Exchange): ConnectionError {
-    const { firstByteMs, idleMs } = request.timeouts;
+  #timeout({ timeouts }: Exchange): ConnectionError {
+    const { firstByteMs, idleMs } = timeouts;
     if (this.#saidMs === undefined && (this.#isBounded || !this.#parser.started))
       return new ConnectionError('FIRST_BYTE_TIMEOUT', `no answer within ${firstByteMs} ms`);
     return new ConnectionError('IDLE_TIMEOUT', `nothing of the answer for ${idleMs} ms`);
@@ -208,8 +217,8 @@ export class Connection implements ResponseSink, Timed {
     if (this.#exchange !== exchange) return;
     this.#begunMs = this.#home.monotonicMs();
     this.#saidMs = undefined;
-    this.#allow(exchange.request.timeouts.firstByteMs, this.#begunMs);
-    const { head, body } = exchange.request;
+    this.#allow(exchange.timeouts.firstByteMs, this.#begunMs);
+    const { head, body } = exchange.takeUnsent();
     if (!body) this.#socket.write(head, 'latin1');
     else if (body.length <= ONE_WRITE_BYTES) this.#socket.write(head + body.toString('latin1'), 'latin1');
     else {
@@ -234,8 +243,8 @@ export class Connection implements ResponseSink, Timed {
   }
 
   /** What says nothing is no beginning of an answer, and keeps one only for a while. */
-  #waitForMore({ request }: Exchange): void {
-    const { firstByteMs, idleMs } = request.timeouts;
+  #waitForMore({ timeouts }: Exchange): void {
+    const { firstByteMs, idleMs } = timeouts;
     const nowMs = this.#home.monotonicMs();
     if (this.#isSaid) this.#saidMs = nowMs;
     const lastMs =
