@@ -1,6 +1,6 @@
-import { randomUUIDv7 } from 'node:crypto';
 import { type Kysely, type SqlBool, sql } from 'kysely';
 import { GatewayError } from '../conversation/gateway-error.ts';
+import { GrowingIds } from '../store/growing-ids.ts';
 import type { AccessRequestRow, Database } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import type { Owner } from './owner.ts';
@@ -48,11 +48,13 @@ export const REQUEST_ID = /^areq_[0-9a-f-]{36}$/;
 export class AccessRequests {
   readonly #db: Kysely<Database>;
   readonly #now: () => number;
+  readonly #ids: GrowingIds;
 
-  /** `now`: Unix milliseconds. */
+  /** `now`: Unix milliseconds, as whole numbers. */
   constructor({ db }: Pick<Store, 'db'>, now: () => number) {
     this.#db = db;
     this.#now = now;
+    this.#ids = new GrowingIds(now, 'areq_');
   }
 
   /**
@@ -67,7 +69,7 @@ export class AccessRequests {
     if (pending) return { request: pending, isNew: false };
     await this.#refuseTooMany(asked);
     const row: AccessRequestRow = {
-      id: `areq_${randomUUIDv7()}`,
+      id: this.#ids.next(),
       ...asked,
       state: 'pending',
       created_at: this.#now(),
