@@ -140,7 +140,10 @@ export class Evidence {
   }
 
   #mistakeOf(gate: Gate): number {
-    return Math.max(chanceByCalls(gate), chanceByUsers(gate)) / this.#shareOf(gate);
+    const share = this.#shareOf(gate);
+    const byCalls = chanceByCalls(gate) / share;
+    // It is looked at after every call: users are only asked about where calls say something.
+    return byCalls > MISTAKES ? byCalls : Math.max(byCalls, chanceByUsers(gate) / share);
   }
 
   #verdictOf(gate: Gate): Verdict {
