@@ -28,14 +28,20 @@ interface Run {
 }
 
 /** Measures every scenario that the options leave, one after another. */
-export async function measureAll(options: Options, directory: string, cpus: CpuPlan): Promise<Measured> {
+export async function measureAll(
+  options: Options,
+  directory: string,
+  cpus: CpuPlan,
+  nodeFlags: readonly string[] = [],
+): Promise<Measured> {
   const traffic = await startTraffic(directory, cpus.traffic);
   const { upstreamPort } = traffic;
   const started = new Map<Subject, Entrant>();
   const versions = new Map<string, string>();
   const start = async (subject: Subject, folder: string) => {
     versions.set(subject.name, 'missing');
-    const running = await subject.start(makeSite(join(directory, folder), cpus, upstreamPort));
+    const site = { ...makeSite(join(directory, folder), cpus, upstreamPort), nodeFlags };
+    const running = await subject.start(site);
     versions.set(subject.name, running.version);
     return running;
   };
@@ -115,7 +121,7 @@ function listSubjects({ subjects = EVERYBODY }: Scenario, options: Options): Sub
   );
 }
 
-function makeSite(directory: string, cpus: CpuPlan, upstreamPort: number): Site {
+function makeSite(directory: string, cpus: CpuPlan, upstreamPort: number): Omit<Site, 'nodeFlags'> {
   mkdirSync(directory, { recursive: true });
   return {
     upstreamPort,

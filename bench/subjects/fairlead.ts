@@ -62,6 +62,7 @@ export async function startFairlead(
     {
       command: process.execPath,
       args: [
+        ...site.nodeFlags,
         ...(more.server === undefined ? ['--import', ALLOCATIONS] : []),
         ...[LAUNCHER, 'start', '--config', configFile],
       ],

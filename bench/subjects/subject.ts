@@ -25,6 +25,8 @@ export interface Site {
   scenarios: readonly Scenario[];
   /** Folder of its own for configuration, data and logs; removed afterwards. */
   directory: string;
+  /** Flags of Node for the gateway, which is profiled, say. */
+  nodeFlags: readonly string[];
   /** CPUs to run on, for `taskset`. */
   cpus: string | undefined;
   /** Two CPUs, for what is to run on several. */
