@@ -6,7 +6,7 @@ import type { Observation } from '../../src/rollouts/observation.ts';
 import { scale } from '../support/scale.ts';
 import { seeded } from '../support/seeded.ts';
 
-const RUNS = scale({ sample: 12, heavy: 500 });
+const RUNS = scale({ sample: 5, heavy: 500 });
 const CALLS = 4_000;
 
 /** A service whose users differ in how long their answers are, how they end, and how much each calls. */
