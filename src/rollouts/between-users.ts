@@ -31,9 +31,10 @@ export interface BetweenUsersState {
 
 /** What one side's groups say of its mean. */
 interface Estimate {
+  calls: number;
   mean: number;
-  /** Of the mean, as the groups lie apart. */
-  variance: number;
+  /** How far its users lie apart: the variance of its mean, times its calls. */
+  apart: number;
   /** As many groups of one size are worth as much. */
   groups: number;
 }
@@ -83,19 +84,30 @@ function estimate({ calls, sums }: Groups): Estimate | undefined {
   if (groups < 1.5) return undefined;
   const mean = sum(sums) / total;
   const apart = sum(sums.map((value, group) => (value - mean * (calls[group] ?? 0)) ** 2));
-  return { mean, variance: (apart / total ** 2) * (groups / (groups - 1)), groups };
+  return { calls: total, mean, apart: (apart / total) * (groups / (groups - 1)), groups };
 }
 
 /** The probability of so large a difference. */
 function tailOf(stable: Estimate, candidate: Estimate): number {
-  const variance = stable.variance + candidate.variance;
+  const ofStable = varianceOf(stable, candidate);
+  const ofCandidate = varianceOf(candidate, stable);
+  const variance = ofStable + ofCandidate;
   if (variance === 0) return 0;
   const freedom =
-    variance ** 2 /
-    (stable.variance ** 2 / (stable.groups - 1) + candidate.variance ** 2 / (candidate.groups - 1));
+    variance ** 2 / (ofStable ** 2 / (stable.groups - 1) + ofCandidate ** 2 / (candidate.groups - 1));
   const squared = (candidate.mean - stable.mean) ** 2 / variance;
   const shrunk = ((8 * freedom + 1) / (8 * freedom + 3)) ** 2 * freedom;
   return normalTail(Math.sqrt(shrunk * Math.log1p(squared / freedom)));
+}
+
+/**
+ * Of a side's mean. Few users may be alike by chance, and those of all are no less unlike for it: by call, users lie apart as much on either side
+ * where their side came by chance.
+ */
+function varianceOf(side: Estimate, other: Estimate): number {
+  const [own, others] = [side.groups - 1, other.groups - 1];
+  const ofBoth = (side.apart * own + other.apart * others) / (own + others);
+  return Math.max(side.apart, ofBoth) / side.calls;
 }
 
 /** At the most. */

@@ -16,15 +16,21 @@ interface Population {
   apart: number;
   /** The n-th calls 1/n^`skew` times as often as the first. */
   skew: number;
+  /** The share of them on the candidate's side; a quarter where absent. */
+  moved?: number;
 }
 
-/** Whether a candidate is rolled back within so many calls of both sides, a quarter of the users on its side. */
-function isRolledBack(seed: number, { users, apart, skew }: Population, slower: number): boolean {
+/** Whether a candidate is rolled back within so many calls of both sides. */
+function isRolledBack(
+  seed: number,
+  { users, apart, skew, moved = 0.25 }: Population,
+  slower: number,
+): boolean {
   const random = seeded(seed);
   const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
   const all = Array.from({ length: users }, (_, place) => ({
     user: Math.floor(random() * 2 ** 32),
-    side: random() < 0.25 ? ('candidate' as const) : ('stable' as const),
+    side: random() < moved ? ('candidate' as const) : ('stable' as const),
     length: Math.exp(apart * normal()),
     bad: 0.3 * random() ** 2,
     until: 1 / (place + 1) ** skew,
@@ -60,6 +66,7 @@ describe('a candidate that is as good', () => {
     ['eight keys', { users: 8, apart: 0.7, skew: 0 }],
     ['forty keys, of which some call far more', { users: 40, apart: 0.7, skew: 1 }],
     ['three hundred users who are very unlike', { users: 300, apart: 1.2, skew: 1 }],
+    ['three of three hundred, who may be alike by chance', { users: 300, apart: 0.7, skew: 0, moved: 0.01 }],
   ] as const) {
     test(`is not rolled back for who its users are: ${name}`, (t) => {
       const share = shareRolledBack(population, 1);
@@ -150,6 +157,15 @@ describe('who the users are', () => {
     }
     // 3 of 7.
     assert.ok(Math.abs(users.chance - 1 / 35) < 1e-9);
+  });
+  test('explains what many users have on either side, however alike the few of the candidate are', () => {
+    const users = new BetweenUsers();
+    for (let call = 0; call < 3_200; call++) {
+      users.add('stable', call % 32, call % 2);
+      if (call < 400) users.add('candidate', 3 + 2 * (call % 4), 1);
+    }
+    // One of sixteen draws of four is of such users alone.
+    assert.ok(users.chance > 0.01, `${users.chance}`);
   });
   test('is known after a restart as before it', () => {
     const users = new BetweenUsers();
