@@ -35,7 +35,7 @@ export class PromptDirectory {
   async read(): Promise<PromptFiles | undefined> {
     let isSame = true;
     const known = new Map<string, KnownFile>();
-    for (const path of await this.#list('', [await realpath(this.#path)])) {
+    for (const path of await listFiles(this.#path, ENDING)) {
       const before = this.#known.get(path);
       const file = await this.#readFile(path, before);
       if (!file) continue;
@@ -68,34 +68,50 @@ export class PromptDirectory {
       return { stamp: `${stamp} ${code}`, source: new PromptFileError(reason, undefined, { cause: error }) };
     }
   }
+}
 
-  /** `around`: the folders that this one is in, and itself, whatever links lead there. */
-  async #list(folder: string, around: readonly string[]): Promise<string[]> {
-    const entries = await readdir(join(this.#path, folder), { withFileTypes: true });
-    const lists = entries
-      .filter(({ name }) => !name.startsWith('.'))
-      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
-      .map(async (entry) => {
-        const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-        const inner = await this.#folderAt(path, entry);
-        if (inner !== undefined) return around.includes(inner) ? [] : this.#list(path, [...around, inner]);
-        return entry.name.endsWith(ENDING) ? [path] : [];
-      });
-    return (await Promise.all(lists)).flat();
-  }
+/**
+ * Paths of the files in a directory whose names end so, in order, with slashes. Links are what they lead to; a folder that is linked within itself is listed once.
+ *
+ * @throws Error where a folder cannot be read
+ */
+export async function listFiles(directory: string, ending: string): Promise<string[]> {
+  return listFolder({ directory, ending }, '', [await realpath(directory)]);
+}
 
-  /** Where a folder is, or what a link to one leads to; `undefined` of anything else. */
-  async #folderAt(path: string, entry: Dirent): Promise<string | undefined> {
-    const isLink = entry.isSymbolicLink();
-    if (!isLink && !entry.isDirectory()) return undefined;
-    try {
-      const target = await realpath(join(this.#path, path));
-      return !isLink || (await stat(target)).isDirectory() ? target : undefined;
-    } catch (error) {
-      // It is told of where it is a prompt.
-      if (isLink && NO_TARGET.has((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-      throw error;
-    }
+interface Listed {
+  directory: string;
+  ending: string;
+}
+
+/** `around`: the folders that this one is in, and itself, whatever links lead there. */
+async function listFolder(listed: Listed, folder: string, around: readonly string[]): Promise<string[]> {
+  const { directory, ending } = listed;
+  const entries = await readdir(join(directory, folder), { withFileTypes: true });
+  const lists = entries
+    .filter(({ name }) => !name.startsWith('.'))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .map(async (entry) => {
+      const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+      const inner = await findFolder(join(directory, path), entry);
+      if (inner !== undefined)
+        return around.includes(inner) ? [] : listFolder(listed, path, [...around, inner]);
+      return entry.name.endsWith(ending) ? [path] : [];
+    });
+  return (await Promise.all(lists)).flat();
+}
+
+/** Where a folder is, or what a link to one leads to; `undefined` of anything else. */
+async function findFolder(path: string, entry: Dirent): Promise<string | undefined> {
+  const isLink = entry.isSymbolicLink();
+  if (!isLink && !entry.isDirectory()) return undefined;
+  try {
+    const target = await realpath(path);
+    return !isLink || (await stat(target)).isDirectory() ? target : undefined;
+  } catch (error) {
+    // It is told of where it is a prompt.
+    if (isLink && NO_TARGET.has((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
   }
 }
 
@@ -135,4 +151,9 @@ export function nameOfFile(path: string): { name: string; isPartial: boolean } {
 export function fileOfPartial(name: string): string {
   const slash = name.lastIndexOf('/') + 1;
   return `${name.slice(0, slash)}_${name.slice(slash)}${ENDING}`;
+}
+
+/** Where a prompt is by its name. */
+export function fileOfPrompt(name: string): string {
+  return name + ENDING;
 }
