@@ -8,7 +8,8 @@ import { parameterName, parameterSchema } from './parameters.ts';
 import { RenderError } from './render-error.ts';
 import type { RenderedMessage, TemplateData } from './template.ts';
 import { findToolTurn, readToolTurn } from './tool-turn.ts';
-import { type Fault, withDefaults } from './values.ts';
+import type { Fault } from './values.ts';
+import { withDefaults } from './with-defaults.ts';
 import { plainNumbers } from './written-number.ts';
 
 /** How deep an input may be: what goes through it calls itself for what is inside. */

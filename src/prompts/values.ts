@@ -2,7 +2,6 @@ import { type OutputUnit, type Schema, type ValidationResult, Validator } from '
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { countValues } from './count-values.ts';
 import { TakesTooLong, withinTime } from './time-bound.ts';
-import { isWritten } from './written-number.ts';
 
 /** What is wrong with a value, and where in it. */
 export interface Fault {
@@ -173,20 +172,4 @@ function pathOf(location: string): string {
       '',
     );
   return shorten(path);
-}
-
-/** A value with what its schema says of fields that it does not have. What is `null` is there. */
-export function withDefaults(schema: JsonValue | undefined, value: JsonValue): JsonValue {
-  if (!isObject(schema)) return value;
-  if (Array.isArray(value)) return value.map((item) => withDefaults(schema['items'], item));
-  const { properties } = schema;
-  if (!isObject(value) || isWritten(value) || !isObject(properties)) return value;
-  const filled: JsonObject = { ...value };
-  for (const [name, property] of Object.entries(properties)) {
-    // A field may be called 'toString'.
-    const own = Object.hasOwn(filled, name) ? filled[name] : undefined;
-    const given = own === undefined && isObject(property) ? property['default'] : own;
-    if (given !== undefined) filled[name] = withDefaults(property, given);
-  }
-  return filled;
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { JsonObject, JsonValue } from '../../src/conversation/json.ts';
 import { describeFaults } from '../../src/prompts/faults.ts';
 import { ValueCheck } from '../../src/prompts/values.ts';
+import { withDefaults } from '../../src/prompts/with-defaults.ts';
 
 const PERSON: JsonObject = {
   type: 'object',
@@ -108,3 +109,26 @@ for (const [what, schema, much, little] of MUCH) {
     assert.deepEqual(own.faultsOf(little), []);
   });
 }
+
+test('defaults are found where a schema refers to its parts, as generators write schemas', () => {
+  const tone: JsonObject = { type: 'string', default: 'calm' };
+  const schema: JsonObject = {
+    properties: {
+      one: { $ref: '#/$defs/style' },
+      all: { type: 'array', items: { allOf: [{ $ref: '#/$defs/style' }] } },
+      tree: { $ref: '#/$defs/tree' },
+    },
+    $defs: {
+      style: { properties: { tone, size: { type: 'integer' } } },
+      tree: { properties: { inner: { $ref: '#/$defs/tree', default: {} }, tone } },
+    },
+  };
+  assert.deepEqual(withDefaults(schema, { one: {}, all: [{ size: 1 }, { tone: null }] }), {
+    one: { tone: 'calm' },
+    all: [{ size: 1, tone: 'calm' }, { tone: null }],
+  });
+  // What is in a default is said there.
+  assert.deepEqual(withDefaults(schema, { tree: { inner: {} } }), {
+    tree: { inner: { inner: {}, tone: 'calm' }, tone: 'calm' },
+  });
+});
