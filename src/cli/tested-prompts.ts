@@ -25,7 +25,7 @@ export interface TestedPrompts {
  * @throws Error where the directory, or a folder in it, cannot be read
  */
 export async function readTestedPrompts(directory: string, names: readonly string[]): Promise<TestedPrompts> {
-  const files: PromptFiles = (await new PromptDirectory(directory).read()) ?? new Map();
+  const files: PromptFiles = (await new PromptDirectory(directory, Date.now).read()) ?? new Map();
   const { prompts, broken } = await new PromptCompiler(compilePrompt).read(files);
   const matters = ({ path }: BrokenPrompt) =>
     names.length === 0 || names.some((name) => fileOfPrompt(name) === path);
