@@ -72,8 +72,7 @@ export async function makePrompts({
   const promptWatch = new PromptWatch({
     keeper: promptKeeper,
     directory: () => findPromptDirectory(control.config.prompts?.directory, configFile),
-    hasExamples,
-    schedule: scheduleTimeout,
+    ...{ hasExamples, now, schedule: scheduleTimeout },
     onBroken: (broken) => tellBrokenPrompt(news, broken),
     onUnreadable: (directory, error) => tellUnreadablePrompts(news, directory, error),
     onFailure: (error) => tellPromptsBehind(news, error),

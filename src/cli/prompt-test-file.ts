@@ -1,4 +1,4 @@
-import { LineCounter, parseDocument } from 'yaml';
+import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { parseDuration } from '../config/units.ts';
 import type { JsonObject, JsonValue } from '../conversation/json.ts';
@@ -71,7 +71,7 @@ export function readTestFile(path: string, text: string): PromptTest[] {
       `${path}:${error.linePos?.[0].line ?? 1}: ${first.replace(/ at line \d+.*$/, '')}`,
     );
   }
-  const parsed = testFile.safeParse(document.toJS());
+  const parsed = testFile.safeParse(readValues(path, document));
   if (parsed.success) return parsed.data.tests;
   const messages = parsed.error.issues.map(({ path: steps, message, ...issue }) => {
     const at = [...steps] as (string | number)[];
@@ -89,5 +89,15 @@ export function readTestFile(path: string, text: string): PromptTest[] {
       if (node?.range?.[0] !== undefined) return lines.linePos(node.range[0]).line;
     }
     return 1;
+  }
+}
+
+function readValues(path: string, document: Document.Parsed): unknown {
+  try {
+    return document.toJS();
+  } catch (cause) {
+    // It has too many aliases, or one of what is not there.
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TestFileError(`${path}:1: the file cannot be read: ${reason}`, { cause });
   }
 }

@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
-import { parseDocument, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { type LoadedConfig, readConfig } from '../config/load.ts';
+import { fileOfPrompt } from '../prompts/prompt-directory.ts';
+import { withModel } from '../prompts/prompt-file.ts';
 import { openLog } from '../telemetry/redacting-log.ts';
 import type { ProviderDeclaration } from '../upstream/provider.ts';
 import type { CliIo } from './command.ts';
 import type { TestedGateway } from './prompt-test-run.ts';
+import type { TestedPrompts } from './tested-prompts.ts';
 
 /** What of a configuration decides how models answer; the rest is the operation's own. */
 const KEPT = ['providers', 'models', 'prices'] as const;
@@ -20,15 +23,15 @@ const KEPT = ['providers', 'models', 'prices'] as const;
  */
 export async function startTestGateway(
   loaded: LoadedConfig,
-  promptDirectory: string,
+  tested: TestedPrompts,
   model: string | undefined,
   declarations: readonly ProviderDeclaration[],
   io: CliIo,
 ): Promise<TestedGateway & { stop(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'fairlead-tests-'));
   try {
-    const directory = model === undefined ? promptDirectory : join(folder, 'prompts');
-    if (model !== undefined) await copyWithModel(promptDirectory, directory, model);
+    const directory = model === undefined ? tested.directory : join(folder, 'prompts');
+    if (model !== undefined) await writeWithModel(tested, model, directory);
     const [key, adminKey] = [makeSecret(), makeSecret()];
     const text = stringify({
       ...Object.fromEntries(KEPT.map((name) => [name, loaded.written[name] ?? {}])),
@@ -74,14 +77,17 @@ function makeSecret(): string {
 }
 
 /** The prompts with another model in their front matter: also those that let no caller set it. */
-async function copyWithModel(from: string, to: string, model: string): Promise<void> {
-  await cp(from, to, { recursive: true });
-  for (const path of await readdir(to, { recursive: true })) {
-    if (!path.endsWith('.prompt')) continue;
-    const source = await readFile(join(to, path), 'utf8');
-    const [, frontMatter, body] = /^---\s*\n([\s\S]*?)\n---\s*\n([\s\S]*)$/.exec(source) ?? [];
-    const document = parseDocument(frontMatter ?? '');
-    document.set('model', model);
-    await writeFile(join(to, path), `---\n${document.toString()}---\n${body ?? source}`);
+async function writeWithModel(
+  { prompts, partials }: TestedPrompts,
+  model: string,
+  directory: string,
+): Promise<void> {
+  const files = [
+    ...prompts.map(({ name, sources }) => [fileOfPrompt(name), withModel(sources.source, model)] as const),
+    ...partials,
+  ];
+  for (const [path, source] of files) {
+    await mkdir(dirname(join(directory, path)), { recursive: true });
+    await writeFile(join(directory, path), source);
   }
 }

@@ -1,8 +1,9 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openConfig } from '../config/load.ts';
 import { findPromptDirectory } from '../prompts/example-prompts.ts';
+import { listFiles } from '../prompts/prompt-directory.ts';
 import type { ProviderDeclaration } from '../upstream/provider.ts';
 import { type CliIo, EXIT } from './command.ts';
 import { type JunitCase, writeJunit } from './junit.ts';
@@ -10,6 +11,7 @@ import { type PromptTest, readTestFile, TestFileError } from './prompt-test-file
 import { startTestGateway } from './prompt-test-gateway.ts';
 import { runPromptTest, type TestedGateway, type TestResult } from './prompt-test-run.ts';
 import { runParsed } from './run-parsed.ts';
+import { readTestedPrompts, type TestedPrompts } from './tested-prompts.ts';
 
 export const PROMPTS_TEST_USAGE = `prompts test [NAME…] [--model MODEL] [--config FILE] [--url URL --key KEY [--admin-key KEY]]
                       [--junit FILE] [--json]
@@ -55,11 +57,11 @@ export async function runPromptsTest(
       const { env, cwd } = io;
       const loaded = await openConfig({ configFile: values.config, env, cwd, knownProviders: declarations });
       const directory = resolve(cwd, findPromptDirectory(loaded.config.prompts?.directory, loaded.path));
-      const tests = await readTests(directory, positionals, io);
-      if (!tests) return EXIT.failed;
       const { url, model } = values;
-      const started =
-        url === undefined ? await startTestGateway(loaded, directory, model, declarations, io) : undefined;
+      const tests = await readTests(directory, positionals, io);
+      const tested = tests && url === undefined ? await readPrompts(directory, positionals, io) : undefined;
+      if (!tests || (url === undefined && !tested)) return EXIT.failed;
+      const started = tested && (await startTestGateway(loaded, tested, model, declarations, io));
       const adminKey = values['admin-key'] ?? env['FAIRLEAD_ADMIN_KEY'];
       const gateway = started ?? {
         url: (url ?? '').replace(/\/+$/, ''),
@@ -94,8 +96,9 @@ async function readTests(
   names: readonly string[],
   io: CliIo,
 ): Promise<Map<string, PromptTest[]> | undefined> {
-  const files = (await readdir(directory, { recursive: true })).filter((path) => path.endsWith(ENDING));
-  const found = files.map((path) => path.slice(0, -ENDING.length).replaceAll('\\', '/')).toSorted();
+  const files = await orTold(listFiles(directory, ENDING), directory, io);
+  if (!files) return undefined;
+  const found = files.map((path) => path.slice(0, -ENDING.length)).toSorted();
   const missing = names.filter((name) => !found.includes(name));
   for (const name of missing)
     io.stderr.write(`fairlead prompts test: there is no ${join(directory, name + ENDING)}\n`);
@@ -114,6 +117,29 @@ async function readTests(
     }
   }
   return isWrong ? undefined : tests;
+}
+
+/** `undefined` where a file is broken, which is told. */
+async function readPrompts(
+  directory: string,
+  names: readonly string[],
+  io: CliIo,
+): Promise<TestedPrompts | undefined> {
+  const tested = await orTold(readTestedPrompts(directory, names), directory, io);
+  for (const fault of tested?.faults ?? []) io.stderr.write(`${fault}\n`);
+  return tested?.faults.length === 0 ? tested : undefined;
+}
+
+/** What is read; `undefined` where the directory cannot be, which is told. */
+async function orTold<T>(reading: Promise<T>, directory: string, io: CliIo): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    io.stderr.write(`fairlead prompts test: the prompts in '${directory}' cannot be read: ${message}\n`);
+    return undefined;
+  }
 }
 
 /** One after the other: models have limits, and latencies are expected of calls that are alone. */

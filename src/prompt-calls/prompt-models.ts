@@ -7,6 +7,7 @@ import type { Call } from '../gateway/call.ts';
 import { readSubject } from '../gateway/choose-side.ts';
 import { parseBody } from '../gateway/parse-body.ts';
 import type { Caller } from '../gateway/snapshot.ts';
+import { encodeError } from '../prompts/answer.ts';
 import type { Prompt } from '../prompts/compile-prompt.ts';
 import { REQUEST_FORMS, type RequestForm, readModelRequest } from '../prompts/model-request.ts';
 import type { PromptBook } from '../prompts/prompt-book.ts';
@@ -48,6 +49,8 @@ export class PromptModels {
         'unsupported_operation',
       );
     const { snapshot, caller, stream, door: own, model = '' } = call;
+    // Each fault of an input, and what to call instead, as the endpoint says it.
+    call.door = { ...own, dialect: { ...dialect, encodeError } };
     const { promptModel } = snapshot;
     const asked = parseBody(call.body);
     const prepared = await preparePrompt(

@@ -46,7 +46,12 @@ function chatPart(part: RenderedPart): JsonObject[] {
 
 const DATA_URL = /^data:([\w.+/-]+)(?:;[\w=.-]+)*;base64,/;
 
+/** Source: RFC 3986 3.1. */
+const SCHEME = /^[a-z][a-z\d+.-]*:/i;
+
 function mediaPart({ url, contentType }: { url: string; contentType?: string }): JsonObject {
+  if (!SCHEME.test(url))
+    throw new RenderError('The address of a medium is none: it is a URL such as https://…, or a data URL.');
   const ofData = DATA_URL.exec(url)?.[1];
   const type = contentType ?? ofData;
   if (type === undefined || type.startsWith('image/')) return { type: 'image_url', image_url: { url } };

@@ -4,6 +4,9 @@ import type { PromptVersion } from './versions.ts';
 /** Lines around what is changed. */
 const AROUND = 3;
 
+/** Of more lines of both than that it is not looked for what they share: that takes the square of them, in time and memory. */
+const MOST_COMPARED = 2000;
+
 type Line = { sign: ' ' | '-' | '+'; text: string };
 
 /** What two versions differ in, as a unified diff of the file and of each partial; empty where they say the same. */
@@ -31,11 +34,31 @@ type Text = [title: string, text: string | undefined];
 function diffTexts([fromTitle, from]: Text, [toTitle, to]: Text): string {
   if (from === to) return '';
   const [a, b] = [linesOf(from), linesOf(to)];
-  const lines = diff(a, b).map(
-    ([what, text]): Line => ({ sign: what === 0 ? ' ' : what > 0 ? '-' : '+', text }),
-  );
+  const lines = compare(a, b);
   const heads = [from === undefined ? '/dev/null' : fromTitle, to === undefined ? '/dev/null' : toTitle];
   return [`--- ${heads[0]}`, `+++ ${heads[1]}`, ...hunks(lines), ''].join('\n');
+}
+
+function compare(a: readonly string[], b: readonly string[]): Line[] {
+  const shortest = Math.min(a.length, b.length);
+  let begin = 0;
+  while (begin < shortest && a[begin] === b[begin]) begin++;
+  let end = 0;
+  while (end < shortest - begin && a.at(-1 - end) === b.at(-1 - end)) end++;
+  const [gone, come] = [a.slice(begin, a.length - end), b.slice(begin, b.length - end)];
+  return [
+    ...toLines(' ', a.slice(0, begin)),
+    ...(gone.length + come.length > MOST_COMPARED
+      ? [...toLines('-', gone), ...toLines('+', come)]
+      : diff(gone, come).map(
+          ([what, text]): Line => ({ sign: what === 0 ? ' ' : what > 0 ? '-' : '+', text }),
+        )),
+    ...toLines(' ', a.slice(a.length - end)),
+  ];
+}
+
+function toLines(sign: Line['sign'], texts: readonly string[]): Line[] {
+  return texts.map((text) => ({ sign, text }));
 }
 
 /** The last line has a mark where it has no end, so that it differs from one that has. */

@@ -1,6 +1,8 @@
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { resolveReference } from './schema-parts.ts';
 import { namesType } from './text-values.ts';
-import { ValueCheck, withDefaults } from './values.ts';
+import { ValueCheck } from './values.ts';
+import { withDefaults } from './with-defaults.ts';
 
 /** Schemas may refer to themselves. */
 const MOST_LEVELS = 8;
@@ -29,7 +31,7 @@ class Example {
     const said = schema['const'] ?? schema['default'] ?? first(schema['examples']) ?? first(schema['enum']);
     if (said !== undefined) return said;
     const { $ref: reference, allOf } = schema;
-    if (typeof reference === 'string') return this.of(this.#resolve(reference), level + 1);
+    if (typeof reference === 'string') return this.of(resolveReference(this.#root, reference), level + 1);
     if (Array.isArray(allOf)) return this.#allOf(schema, allOf, level);
     const choice = first(schema['anyOf']) ?? first(schema['oneOf']);
     if (choice !== undefined) return this.of(choice, level + 1);
@@ -69,16 +71,6 @@ class Example {
     const least = typeof minItems === 'number' ? minItems : 1;
     const count = Math.min(Math.max(least, 1), typeof maxItems === 'number' ? maxItems : 10);
     return Array.from({ length: Math.min(count, 10) }, () => this.of(items, level + 1));
-  }
-
-  /** Source: RFC 6901. */
-  #resolve(reference: string): JsonValue | undefined {
-    let at: JsonValue | undefined = this.#root;
-    for (const step of reference.split('/').slice(1)) {
-      const name = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~');
-      at = isObject(at) && Object.hasOwn(at, name) ? at[name] : undefined;
-    }
-    return at;
   }
 }
 

@@ -1,6 +1,6 @@
 import { promptNamed } from '../config/prompt-prefix.ts';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
-import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { isDeeperThan, isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { chatMessages } from './chat-request.ts';
 import type { Prompt } from './compile-prompt.ts';
 import { describeFaults } from './faults.ts';
@@ -8,8 +8,12 @@ import { parameterName, parameterSchema } from './parameters.ts';
 import { RenderError } from './render-error.ts';
 import type { RenderedMessage, TemplateData } from './template.ts';
 import { findToolTurn, readToolTurn } from './tool-turn.ts';
-import { type Fault, withDefaults } from './values.ts';
+import type { Fault } from './values.ts';
+import { withDefaults } from './with-defaults.ts';
 import { plainNumbers } from './written-number.ts';
+
+/** How deep an input may be: what goes through it calls itself for what is inside. */
+const MOST_LEVELS = 500;
 
 /** What somebody asks of a prompt. */
 export interface PromptCall {
@@ -77,6 +81,8 @@ function takeApart(prompt: Prompt, body: JsonObject): Taken {
   const { messages } = body;
   const hasMessages = (takesHistory || tools.length > 0) && !isOwnField && messages !== undefined;
   const given = hasMessages ? withoutMessages(body) : body;
+  if (isDeeperThan(given, MOST_LEVELS))
+    throw misfit(prompt, [{ path: '', message: `has more than ${MOST_LEVELS} levels` }]);
   // Before it is copied: a million fields take seconds each time.
   const excess = check?.findExcess(given) ?? [];
   if (excess.length > 0) throw misfit(prompt, excess);

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { Dirent } from 'node:fs';
+import type { Dirent, Stats } from 'node:fs';
 import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PromptFileError } from './problem.ts';
@@ -17,31 +17,44 @@ interface KnownFile {
   source: string | PromptFileError;
 }
 
+/** How long a file has to be the same: half of one is no prompt. */
+const SETTLED_MS = 250;
+
 /** A directory of prompt files, of which only those are read that changed. Links are what they lead to. */
 export class PromptDirectory {
   readonly #path: string;
+  readonly #now: () => number;
   #wasRead = false;
   #known = new Map<string, KnownFile>();
+  /** Files that may be written at the moment, by what they were at the last look. */
+  #settling = new Map<string, string>();
 
-  constructor(path: string) {
+  /** `now`: Unix milliseconds, as the file system has them. */
+  constructor(path: string, now: () => number) {
     this.#path = path;
+    this.#now = now;
   }
 
   /**
-   * What is there now; `undefined` where nothing has changed since.
+   * What is there now; `undefined` where nothing has changed since. After the first time a file is left as it was while it is being written,
+   * and all others for one look with it: what is changed together is taken together.
    *
    * @throws Error where a folder cannot be read
    */
   async read(): Promise<PromptFiles | undefined> {
     let isSame = true;
     const known = new Map<string, KnownFile>();
-    for (const path of await this.#list('', [await realpath(this.#path)])) {
+    const settling = new Map<string, string>();
+    for (const path of await listFiles(this.#path, ENDING)) {
       const before = this.#known.get(path);
-      const file = await this.#readFile(path, before);
+      const file = await this.#readFile(path, before, settling);
       if (!file) continue;
       isSame &&= before?.stamp === file.stamp;
       known.set(path, file);
     }
+    const isFirstLook = [...settling.keys()].some((path) => !this.#settling.has(path));
+    this.#settling = settling;
+    if (isFirstLook) return undefined;
     isSame &&= known.size === this.#known.size && this.#wasRead;
     this.#known = known;
     this.#wasRead = true;
@@ -49,18 +62,30 @@ export class PromptDirectory {
     return new Map([...known].map(([path, { source }]) => [path, source]));
   }
 
-  /** `undefined` of one that has gone meanwhile. */
-  async #readFile(path: string, before: KnownFile | undefined): Promise<KnownFile | undefined> {
+  /** `undefined` of one that has gone meanwhile, or has just come. */
+  async #readFile(
+    path: string,
+    before: KnownFile | undefined,
+    settling: Map<string, string>,
+  ): Promise<KnownFile | undefined> {
     const file = join(this.#path, path);
     let stamp = '';
     try {
       const stats = await stat(file);
-      stamp = `${stats.mtimeMs} ${stats.size} ${stats.ino}`;
+      stamp = stampOf(stats);
       if (before?.stamp === stamp) return before;
+      if (this.#wasRead && !this.#isSettled(path, stamp, stats.mtimeMs)) {
+        settling.set(path, stamp);
+        return before;
+      }
       if (!stats.isFile()) return { stamp, source: new PromptFileError('it is no file') };
       if (stats.size > MOST_BYTES)
         return { stamp, source: new PromptFileError(`a prompt file has at most ${MOST_BYTES} bytes`) };
-      return { stamp, source: textOf(await readFile(file)) };
+      const bytes = await readFile(file);
+      const after = stampOf(await stat(file));
+      if (after === stamp || !this.#wasRead) return { stamp, source: textOf(bytes) };
+      settling.set(path, after);
+      return before;
     } catch (error) {
       const { code = '', message } = error as NodeJS.ErrnoException;
       if (code === 'ENOENT' && !(await isThere(file))) return undefined;
@@ -69,33 +94,58 @@ export class PromptDirectory {
     }
   }
 
-  /** `around`: the folders that this one is in, and itself, whatever links lead there. */
-  async #list(folder: string, around: readonly string[]): Promise<string[]> {
-    const entries = await readdir(join(this.#path, folder), { withFileTypes: true });
-    const lists = entries
-      .filter(({ name }) => !name.startsWith('.'))
-      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
-      .map(async (entry) => {
-        const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-        const inner = await this.#folderAt(path, entry);
-        if (inner !== undefined) return around.includes(inner) ? [] : this.#list(path, [...around, inner]);
-        return entry.name.endsWith(ENDING) ? [path] : [];
-      });
-    return (await Promise.all(lists)).flat();
+  /** Clocks of file systems may be others: what has not changed since the last look is whole as well. */
+  #isSettled(path: string, stamp: string, mtimeMs: number): boolean {
+    return this.#now() - mtimeMs >= SETTLED_MS || this.#settling.get(path) === stamp;
   }
+}
 
-  /** Where a folder is, or what a link to one leads to; `undefined` of anything else. */
-  async #folderAt(path: string, entry: Dirent): Promise<string | undefined> {
-    const isLink = entry.isSymbolicLink();
-    if (!isLink && !entry.isDirectory()) return undefined;
-    try {
-      const target = await realpath(join(this.#path, path));
-      return !isLink || (await stat(target)).isDirectory() ? target : undefined;
-    } catch (error) {
-      // It is told of where it is a prompt.
-      if (isLink && NO_TARGET.has((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-      throw error;
-    }
+function stampOf({ mtimeMs, size, ino }: Stats): string {
+  return `${mtimeMs} ${size} ${ino}`;
+}
+
+/**
+ * Paths of the files in a directory whose names end so, in order, with slashes. Links are what they lead to; a folder that is linked within itself is listed once.
+ *
+ * @throws Error where a folder cannot be read
+ */
+export async function listFiles(directory: string, ending: string): Promise<string[]> {
+  return listFolder({ directory, ending }, '', [await realpath(directory)]);
+}
+
+interface Listed {
+  directory: string;
+  ending: string;
+}
+
+/** `around`: the folders that this one is in, and itself, whatever links lead there. */
+async function listFolder(listed: Listed, folder: string, around: readonly string[]): Promise<string[]> {
+  const { directory, ending } = listed;
+  const entries = await readdir(join(directory, folder), { withFileTypes: true });
+  const lists = entries
+    .filter(({ name }) => !name.startsWith('.'))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .map(async (entry) => {
+      const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+      const inner = await findFolder(join(directory, path), entry);
+      if (inner !== undefined)
+        return around.includes(inner) ? [] : listFolder(listed, path, [...around, inner]);
+      return entry.name.endsWith(ending) ? [path] : [];
+    });
+  return (await Promise.all(lists)).flat();
+}
+
+/** Where a folder is, or what a link to one leads to; `undefined` of anything else. */
+async function findFolder(path: string, entry: Dirent): Promise<string | undefined> {
+  const isLink = entry.isSymbolicLink();
+  if (!isLink && !entry.isDirectory()) return undefined;
+  try {
+    const target = await realpath(path);
+    return !isLink || (await stat(target)).isDirectory() ? target : undefined;
+  } catch (error) {
+    // It is told of where it is a prompt.
+    if (isLink && NO_TARGET.has((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
   }
 }
 
@@ -135,4 +185,9 @@ export function nameOfFile(path: string): { name: string; isPartial: boolean } {
 export function fileOfPartial(name: string): string {
   const slash = name.lastIndexOf('/') + 1;
   return `${name.slice(0, slash)}_${name.slice(slash)}${ENDING}`;
+}
+
+/** Where a prompt is by its name. */
+export function fileOfPrompt(name: string): string {
+  return name + ENDING;
 }

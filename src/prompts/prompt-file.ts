@@ -25,7 +25,7 @@ const READER = new Dotprompt();
  * @throws PromptFileError
  */
 export function readPromptFile(source: string): PromptFile {
-  const text = source.startsWith('\uFEFF') ? source.slice(1) : source;
+  const text = withoutMark(source);
   const found = FRONT_MATTER.exec(text);
   if (!found) {
     if (/^---\s*$/m.test(text.split('\n', 1)[0] ?? ''))
@@ -42,6 +42,20 @@ export function readPromptFile(source: string): PromptFile {
     linesBefore: text.slice(0, begin).split('\n').length - 1,
     lineOf: (path) => findLine(document, lines, path),
   };
+}
+
+/** The same file with another model. `source`: of one that can be read. */
+export function withModel(source: string, model: string): string {
+  const text = withoutMark(source);
+  const [, frontMatter = '', body = ''] = FRONT_MATTER.exec(text) ?? [undefined, '', text];
+  const document = parseDocument(frontMatter);
+  document.set('model', model);
+  return `---\n${document.toString()}---\n${body}`;
+}
+
+/** Some editors begin a file with a byte order mark. */
+function withoutMark(source: string): string {
+  return source.startsWith('\uFEFF') ? source.slice(1) : source;
 }
 
 /** What dotprompt would read otherwise than it is meant, or not at all. */

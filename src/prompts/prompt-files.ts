@@ -16,6 +16,13 @@ export interface ReadPrompts {
   names: ReadonlySet<string>;
 }
 
+/**
+ * What would be taken for something else in a reference or a path: generators of clients decode paths twice, Windows has other slashes, and
+ * headers hold no control characters.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are looked for
+const NOT_IN_NAMES = /[@%\\\u0000-\u001f\u007f-\u009f]/;
+
 /** Makes prompts of files. What has not changed since is not made again. */
 export class PromptCompiler {
   readonly #compile: typeof compilePrompt;
@@ -46,7 +53,7 @@ export class PromptCompiler {
     for (const { path, name, source } of sources) {
       try {
         if (typeof source !== 'string') throw source;
-        if (name.includes('@')) throw new PromptFileError("the name of a prompt may hold no '@'");
+        checkName(name);
         prompts.push(await this.#make({ name, source, partials }, partialNames));
       } catch (error) {
         if (!(error instanceof PromptFileError)) throw error;
@@ -70,4 +77,11 @@ export class PromptCompiler {
     this.#made.set(source.name, { partialNames, prompt });
     return prompt;
   }
+}
+
+function checkName(name: string): void {
+  const [found] = NOT_IN_NAMES.exec(name) ?? [];
+  if (found === undefined) return;
+  const what = /[@%\\]/.test(found) ? `'${found}'` : 'control character';
+  throw new PromptFileError(`the name of a prompt may hold no ${what}`);
 }

@@ -19,6 +19,8 @@ export interface PromptWatchOptions {
   /** The store does not answer; told once, until it does again. */
   onFailure(error: unknown): void;
   schedule(task: () => void, delayMs: number): () => void;
+  /** Unix milliseconds. */
+  now(): number;
 }
 
 /** Keeps the prompts as their files and the store are. */
@@ -58,11 +60,11 @@ export class PromptWatch {
   }
 
   async #readFiles(): Promise<void> {
-    const { directory, hasExamples, keeper, onUnreadable } = this.#options;
+    const { directory, hasExamples, keeper, onUnreadable, now } = this.#options;
     const path = directory();
     if (path === this.#path && hasExamples() && !this.#isUnreadable) return;
     if (path !== this.#path) {
-      this.#directory = new PromptDirectory(path);
+      this.#directory = new PromptDirectory(path, now);
       keeper.forgetFiles();
     }
     this.#path = path;

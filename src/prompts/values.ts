@@ -1,7 +1,7 @@
-import { type OutputUnit, type Schema, Validator } from '@cfworker/json-schema';
+import { type OutputUnit, type Schema, type ValidationResult, Validator } from '@cfworker/json-schema';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { countValues } from './count-values.ts';
-import { isWritten } from './written-number.ts';
+import { TakesTooLong, withinTime } from './time-bound.ts';
 
 /** What is wrong with a value, and where in it. */
 export interface Fault {
@@ -22,6 +22,10 @@ export const MOST_FAULTS = 100;
 const MOST_VALUES = 10_000;
 /** In one object: the validator goes through all of them, whatever it has found. */
 const MOST_FIELDS = 10_000;
+/** How long it may take to check what could take for ever, in milliseconds, and how many values may take one more: nothing else is done then. */
+const LIMIT_MS = 500;
+const VALUES_IN_MS = 500;
+const MOST_COUNTED = 1_000_000;
 /** Of the path of a fault: names of fields may be as long as what is sent. */
 const LONGEST_PATH = 200;
 
@@ -30,10 +34,12 @@ export class ValueCheck {
   readonly schema: JsonObject;
   readonly #findAll: Validator;
   #findFirst: Validator | undefined;
+  readonly #mayTakeLong: boolean;
 
   constructor(schema: JsonObject) {
     this.schema = schema;
     this.#findAll = makeValidator(schema, false);
+    this.#mayTakeLong = mayTakeLong(schema);
   }
 
   /** Up to `MOST_FAULTS`; those of a large value may be fewer than there are. */
@@ -45,11 +51,13 @@ export class ValueCheck {
   /** The same of a value in which no excess was found. */
   faultsWithin(value: JsonValue): Fault[] {
     try {
-      const { valid, errors } = this.#validatorFor(value).validate(value);
+      const { valid, errors } = this.#validate(value);
       if (valid) return [];
       const inner = errors.filter(({ keyword }) => !OUTER.has(keyword));
       return (inner.length > 0 ? inner : errors).slice(0, MOST_FAULTS).map(describe);
     } catch (error) {
+      if (error instanceof TakesTooLong)
+        return [{ path: '', message: 'cannot be checked: it takes too long by its schema' }];
       // The validator calls itself for what is inside, and puts the names of fields into addresses.
       if (!(error instanceof RangeError || error instanceof URIError)) throw error;
       const why = 'it is nested too deeply, has too many faults, or a name that is no valid text';
@@ -65,11 +73,23 @@ export class ValueCheck {
     return excess.unknown.length >= MOST_FAULTS ? excess.unknown : [];
   }
 
-  #validatorFor(value: JsonValue): Validator {
-    if (countValues(value, MOST_VALUES) <= MOST_VALUES) return this.#findAll;
-    this.#findFirst ??= makeValidator(this.schema, true);
-    return this.#findFirst;
+  #validate(value: JsonValue): ValidationResult {
+    const count = countValues(value, MOST_COUNTED);
+    if (count > MOST_VALUES) this.#findFirst ??= makeValidator(this.schema, true);
+    const validator = (count > MOST_VALUES ? this.#findFirst : undefined) ?? this.#findAll;
+    if (!this.#mayTakeLong) return validator.validate(value);
+    return withinTime(LIMIT_MS + Math.ceil(count / VALUES_IN_MS), () => validator.validate(value));
   }
+}
+
+/** Whether a schema has what may take longer than in proportion to what is checked: by any value, or one that is made for that. */
+function mayTakeLong(schema: JsonValue | undefined): boolean {
+  if (Array.isArray(schema)) return schema.some(mayTakeLong);
+  if (!isObject(schema)) return false;
+  const { pattern, patternProperties, uniqueItems, $ref: reference } = schema;
+  const repeats = typeof pattern === 'string' ? /[*+{]/.test(pattern) : pattern !== undefined;
+  if (repeats || [patternProperties, uniqueItems, reference].some((said) => said !== undefined)) return true;
+  return Object.values(schema).some(mayTakeLong);
 }
 
 function makeValidator(schema: JsonObject, untilFirst: boolean): Validator {
@@ -152,20 +172,4 @@ function pathOf(location: string): string {
       '',
     );
   return shorten(path);
-}
-
-/** A value with what its schema says of fields that it does not have. What is `null` is there. */
-export function withDefaults(schema: JsonValue | undefined, value: JsonValue): JsonValue {
-  if (!isObject(schema)) return value;
-  if (Array.isArray(value)) return value.map((item) => withDefaults(schema['items'], item));
-  const { properties } = schema;
-  if (!isObject(value) || isWritten(value) || !isObject(properties)) return value;
-  const filled: JsonObject = { ...value };
-  for (const [name, property] of Object.entries(properties)) {
-    // A field may be called 'toString'.
-    const own = Object.hasOwn(filled, name) ? filled[name] : undefined;
-    const given = own === undefined && isObject(property) ? property['default'] : own;
-    if (given !== undefined) filled[name] = withDefaults(property, given);
-  }
-  return filled;
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
@@ -156,6 +156,61 @@ test('a file that is wrong is told with its lines, and nothing is run', async (c
   const unknown = await run('nobody');
   assert.equal(unknown.code, 1);
   assert.match(unknown.stderr, /there is no .*nobody\.test\.yaml/);
+});
+
+const ECHOES = 'tests:\n  - { name: echoes, input: { text: x }, expect: { equals: "Echo: Say x" } }\n';
+
+test('another model changes nothing but what is called, in no file', async (context) => {
+  const { folder, run } = await setUp(context, ECHOES);
+  const prompt = '---\nmodel: up/m\n---\nSay {{text}}';
+  await mkdir(join(folder, 'elsewhere/linked'), { recursive: true });
+  await mkdir(join(folder, 'prompts'));
+  await writeFile(join(folder, 'fairlead.yaml'), 'prompts: { directory: prompts }\n');
+  await writeFile(join(folder, 'elsewhere/one.prompt'), prompt);
+  await writeFile(join(folder, 'elsewhere/linked/inner.prompt'), prompt);
+  await symlink('../elsewhere/one.prompt', join(folder, 'prompts/one.prompt'));
+  await symlink('../elsewhere/linked', join(folder, 'prompts/linked'));
+  const files = {
+    mark: `\uFEFF${prompt}`,
+    none: '---\n---\nSay {{text}}',
+    partial: '---\nmodel: up/m\n---\n{{> say}} {{text}}',
+    _say: 'Say',
+  };
+  for (const [name, source] of Object.entries(files))
+    await writeFile(join(folder, `prompts/${name}.prompt`), source);
+  for (const name of ['one', 'linked/inner', 'mark', 'none', 'partial'])
+    await writeFile(join(folder, `prompts/${name}.test.yaml`), ECHOES);
+  const { code, stdout, stderr } = await run('--model', 'echo/echo');
+  assert.equal(code, 0, stdout + stderr);
+  assert.match(stdout, /\n5 passed, 0 failed\n$/);
+  for (const path of ['one', 'linked/inner'])
+    assert.equal(await readFile(join(folder, `elsewhere/${path}.prompt`), 'utf8'), prompt, path);
+});
+
+test('a prompt file that is broken is told with its line, and nothing is run', async (context) => {
+  const { folder, run } = await setUp(context, PASSING);
+  said = '{"kind": "bug", "urgent": true}';
+  await writeFile(join(folder, 'broken.prompt'), '---\nmodel: m\n---\n{{#if x}}');
+  await writeFile(join(folder, '_part.prompt'), '\n{{nothing x}}');
+  await writeFile(join(folder, 'caller.prompt'), '---\nmodel: m\n---\n{{> part}}');
+  for (const args of [[], ['--model', 'up/other']]) {
+    const { code, stdout, stderr } = await run(...args);
+    assert.equal(code, 1);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^\S+\/broken\.prompt:4: /m);
+    assert.match(stderr, /^\S+\/_part\.prompt:2: /m);
+  }
+  assert.equal((await run('triage', '--model', 'up/other')).code, 0);
+});
+
+test('what cannot be read is told', async (context) => {
+  const alias = await setUp(context, 'tests:\n  - name: *nowhere\n');
+  assert.match((await alias.run()).stderr, /triage\.test\.yaml:1: the file cannot be read: /);
+  const { folder, run } = await setUp(context, PASSING);
+  await writeFile(join(folder, 'fairlead.yaml'), 'prompts: { directory: nowhere }\n');
+  const { code, stderr } = await run();
+  assert.equal(code, 1);
+  assert.match(stderr, /^fairlead prompts test: the prompts in '\S+\/nowhere' cannot be read: ENOENT/);
 });
 
 test('a gateway that runs already is asked', async (context) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, beforeEach, test } from 'node:test';
 import OpenAI, { BadRequestError, NotFoundError } from 'openai';
 import type { JsonObject } from '../../src/conversation/json.ts';
+import { adminClient } from '../support/admin.ts';
 import { TEST_KEY } from '../support/gateway.ts';
 import { startPrompts } from '../support/prompt-gateway.ts';
 import { chatAnswer, chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
@@ -183,5 +184,22 @@ test('an input that does not fit is refused with its path', async () => {
     ...{ model: 'prompt/summarize', messages: [] },
     metadata: { text: 'x', sentences: 'many' },
   });
-  await assert.rejects(call, (error) => error instanceof BadRequestError && error.param === 'sentences');
+  await assert.rejects(call, (error) => {
+    assert.ok(error instanceof BadRequestError);
+    assert.equal(error.param, 'sentences');
+    const message = 'expected integer or null, found string';
+    assert.deepEqual((error.error as JsonObject)['faults'], [{ path: 'sentences', message }]);
+    return true;
+  });
+});
+
+test('one that is retired names its successor, at both APIs', async () => {
+  await adminClient(gateway.url).must('POST', '/prompts/pair/retire', { successor: 'summarize' });
+  const bodies = { 'chat/completions': { messages: [] }, responses: { input: 'x' } };
+  for (const [path, body] of Object.entries(bodies)) {
+    const answer = await gateway.post(`/v1/${path}`, { model: 'prompt/pair', ...body });
+    assert.equal(answer.status, 410);
+    const { error } = (await answer.json()) as { error: JsonObject };
+    assert.deepEqual([error['code'], error['successor']], ['prompt_retired', 'summarize']);
+  }
 });

@@ -98,3 +98,20 @@ function toLines(text: string): string[] {
   const last = lines.pop() ?? '';
   return last === '' ? lines : [...lines, `${last}\u0000`];
 }
+
+test('long versions that share nothing are told whole, and what both begin and end with is not', () => {
+  const lines = (word: string) => Array.from({ length: 20_000 }, (_, index) => `${word} ${index}`);
+  const text = (word: string) => `${['first', ...lines(word), 'last'].join('\n')}\n`;
+  const before = process.cpuUsage();
+  const told = diffVersions(version(1, text('a')), version(2, text('b')));
+  const { user } = process.cpuUsage(before);
+  assert.ok(user < 2_000_000, `${user} µs`);
+  const gone = lines('a').map((line) => `-${line}`);
+  const come = lines('b').map((line) => `+${line}`);
+  assert.equal(
+    told,
+    ['--- hello@1', '+++ hello@2', '@@ -1,20002 +1,20002 @@', ' first', ...gone, ...come, ' last', ''].join(
+      '\n',
+    ),
+  );
+});

@@ -111,6 +111,23 @@ test('an input that does not fit is refused with each path', async () => {
   ]);
 });
 
+test('an input that is nested too deeply is refused, whatever it is made of', async () => {
+  const deep = (open: string, close: string, levels: number) =>
+    `{"name":${open.repeat(levels)}1${close.repeat(levels)}}`;
+  const call = (body: string) =>
+    fetch(`${gateway.url}/v1/prompts/hello`, {
+      ...{ method: 'POST', body },
+      headers: { authorization: `Bearer ${TEST_KEY}`, 'content-type': 'application/json' },
+    });
+  said = 'Hello.';
+  for (const levels of [499, 501, 3000, 100_000])
+    for (const [open, close] of [['[', ']'] as const, ['{"a":', '}'] as const, ['[1.10,', ']'] as const]) {
+      const answer = await call(deep(open, close, levels));
+      assert.equal(answer.status, levels > 500 ? 400 : 200, `${open} ${levels}`);
+      if (levels > 500) assert.match(await answer.text(), /the whole: has more than 500 levels/);
+    }
+});
+
 test('an output that breaks its schema is an error', async () => {
   said = '{"kind": "praise"}';
   const answer = await gateway.post('/v1/prompts/support/triage', { text: 'x' });

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { compilePrompt } from '../../src/prompts/compile-prompt.ts';
+import { PromptCompiler } from '../../src/prompts/prompt-files.ts';
 import { TEST_KEY } from '../support/gateway.ts';
 import { startPrompts } from '../support/prompt-gateway.ts';
 
-const NAMES = ['c# and f#', 'what?', '100%', '{id}', 'größe/日本', 'a+b=c', '%2e', "it's; so: &"];
+const NAMES = ['c# and f#', 'what?', '{id}', 'größe/日本', 'a+b=c', "it's; so: &"];
 const gateway = await startPrompts(
   Object.fromEntries(NAMES.map((name) => [`${name}.prompt`, '---\nmodel: echo/echo\n---\nHi.\n'])),
 );
@@ -27,4 +29,18 @@ test('they are models, too', async () => {
     const answer = await gateway.post('/v1/chat/completions', { model: `prompt/${name}`, messages: [] });
     assert.equal(answer.status, 200, name);
   }
+});
+
+test('a name that something would read otherwise breaks its file', async () => {
+  const compiler = new PromptCompiler(compilePrompt);
+  const names = ['a@1', '100%', '%2e', 'folder\\name', 'line\n', 'next\u0085', 'fol%der/good'];
+  const files = new Map(names.map((name) => [`${name}.prompt`, 'Hi.']));
+  const { prompts, broken } = await compiler.read(files);
+  assert.deepEqual(prompts, []);
+  assert.deepEqual(
+    broken.map(({ error }) => error.message),
+    ["'@'", "'%'", "'%'", "'\\'", 'control character', 'control character', "'%'"].map(
+      (what) => `the name of a prompt may hold no ${what}`,
+    ),
+  );
 });

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { compilePrompt } from '../../src/prompts/compile-prompt.ts';
 import { PromptDirectory } from '../../src/prompts/prompt-directory.ts';
 import { PromptCompiler } from '../../src/prompts/prompt-files.ts';
+
+/** When all that is written has been the same for a moment. */
+const later = () => Date.now() + 60_000;
 
 async function makeFolder(context: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'fairlead-directory-'));
@@ -16,7 +19,7 @@ async function makeFolder(context: TestContext): Promise<string> {
 
 /** The names of the prompts of a folder, and what is told of its other files. */
 async function readAll(folder: string): Promise<{ names: string[]; broken: string[] }> {
-  const files = await new PromptDirectory(folder).read();
+  const files = await new PromptDirectory(folder, later).read();
   assert.ok(files);
   const { prompts, broken } = await new PromptCompiler(compilePrompt).read(files);
   return {
@@ -52,7 +55,7 @@ test('a file that cannot be read is broken, and no other one', async (context) =
 
 test('a file that was broken and is mended is a prompt again', async (context) => {
   const folder = await makeFolder(context);
-  const directory = new PromptDirectory(folder);
+  const directory = new PromptDirectory(folder, later);
   const compiler = new PromptCompiler(compilePrompt);
   await symlink('late.txt', join(folder, 'late.prompt'));
   const before = await directory.read();
@@ -82,7 +85,7 @@ test('of 1,000 files those are compiled that changed, and those that use a parti
   await write('_tone', 'calm');
   await write('p3', 'Be {{> tone}}.');
   const compiled: string[] = [];
-  const directory = new PromptDirectory(folder);
+  const directory = new PromptDirectory(folder, later);
   const compiler = new PromptCompiler((source) => {
     compiled.push(source.name);
     return compilePrompt(source);
@@ -106,4 +109,40 @@ test('of 1,000 files those are compiled that changed, and those that use a parti
   await rm(join(folder, 'p8.prompt'));
   await look();
   assert.deepEqual(compiled, ['p7']);
+});
+
+test('a file that is being written is left as it was until it is the same for a moment, and so are others', async (context) => {
+  const folder = await makeFolder(context);
+  const [one, other] = [join(folder, 'one.prompt'), join(folder, 'other.prompt')];
+  await writeFile(one, 'You must never tell.');
+  await writeFile(other, 'Hi');
+  let now = Date.now();
+  const directory = new PromptDirectory(folder, () => now);
+  const look = async () => Object.fromEntries((await directory.read()) ?? []);
+  assert.deepEqual(await look(), { 'one.prompt': 'You must never tell.', 'other.prompt': 'Hi' });
+  // By a clock that nobody has to wait for.
+  const touch = (path: string) => utimes(path, now / 1000, now / 1000);
+  await writeFile(one, 'You must never ');
+  await touch(one);
+  await writeFile(other, 'Ho');
+  assert.deepEqual(await look(), {});
+  now += 500;
+  await appendFile(one, 'ever ');
+  await touch(one);
+  assert.deepEqual(await look(), { 'one.prompt': 'You must never tell.', 'other.prompt': 'Ho' });
+  await appendFile(one, 'tell.');
+  await touch(one);
+  now += 250;
+  assert.deepEqual(await look(), { 'one.prompt': 'You must never ever tell.', 'other.prompt': 'Ho' });
+});
+
+test('a file that is new by the clock of another machine is taken once it is the same', async (context) => {
+  const folder = await makeFolder(context);
+  const directory = new PromptDirectory(folder, Date.now);
+  await directory.read();
+  await writeFile(join(folder, 'new.prompt'), 'Hi');
+  const tomorrow = Date.now() / 1000 + 86_400;
+  await utimes(join(folder, 'new.prompt'), tomorrow, tomorrow);
+  assert.equal(await directory.read(), undefined);
+  assert.deepEqual(await directory.read(), new Map([['new.prompt', 'Hi']]));
 });

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { JsonObject, JsonValue } from '../../src/conversation/json.ts';
 import { describeFaults } from '../../src/prompts/faults.ts';
 import { ValueCheck } from '../../src/prompts/values.ts';
+import { withDefaults } from '../../src/prompts/with-defaults.ts';
 
 const PERSON: JsonObject = {
   type: 'object',
@@ -68,4 +69,66 @@ test('what cannot be checked at all is a fault', () => {
   const deep = new ValueCheck({ $defs: { list: { items: { $ref: '#/$defs/list' } } }, $ref: '#/$defs/list' });
   for (const [one, value] of [[deep, nested] as const, [check, { one: { '\uD800': 1 } }] as const])
     assert.match(one.faultsOf(value)[0]?.message ?? '', /^cannot be checked/);
+});
+
+const TREE: JsonObject = {
+  anyOf: ['a', 'b'].map((kind) => ({
+    ...{ type: 'object', required: ['kind', 'inner'] },
+    properties: { inner: { type: 'array', items: { $ref: '#/$defs/tree' } }, kind: { const: kind } },
+  })),
+};
+const tree = (levels: number): JsonObject => ({ kind: 'b', inner: levels === 0 ? [] : [tree(levels - 1)] });
+
+/** Schemas by which a small value may be years of work, with a value that is, and one that is not. */
+const MUCH: readonly [string, JsonObject, JsonValue, JsonValue][] = [
+  ['a pattern', { pattern: '^(\\w+\\s?)+$' }, `${'a'.repeat(50)}!`, 'a b c'],
+  [
+    'a pattern of names',
+    { patternProperties: { '^(a+)+$': true } },
+    { [`${'a'.repeat(50)}!`]: 1 },
+    { aa: 1 },
+  ],
+  [
+    'items that are unlike',
+    { uniqueItems: true },
+    Array.from({ length: 100_000 }, (_, i) => `${i}`),
+    ['1', '2'],
+  ],
+  ['alternatives within themselves', { $defs: { tree: TREE }, $ref: '#/$defs/tree' }, tree(40), tree(4)],
+];
+
+for (const [what, schema, much, little] of MUCH) {
+  test(`what a schema makes of a value is bounded: ${what}`, () => {
+    const own = new ValueCheck(schema);
+    const before = process.cpuUsage();
+    assert.deepEqual(own.faultsOf(much), [
+      { path: '', message: 'cannot be checked: it takes too long by its schema' },
+    ]);
+    const { user } = process.cpuUsage(before);
+    assert.ok(user < 3_000_000, `${user} µs`);
+    assert.deepEqual(own.faultsOf(little), []);
+  });
+}
+
+test('defaults are found where a schema refers to its parts, as generators write schemas', () => {
+  const tone: JsonObject = { type: 'string', default: 'calm' };
+  const schema: JsonObject = {
+    properties: {
+      one: { $ref: '#/$defs/style' },
+      all: { type: 'array', items: { allOf: [{ $ref: '#/$defs/style' }] } },
+      tree: { $ref: '#/$defs/tree' },
+    },
+    $defs: {
+      style: { properties: { tone, size: { type: 'integer' } } },
+      tree: { properties: { inner: { $ref: '#/$defs/tree', default: {} }, tone } },
+    },
+  };
+  assert.deepEqual(withDefaults(schema, { one: {}, all: [{ size: 1 }, { tone: null }] }), {
+    one: { tone: 'calm' },
+    all: [{ size: 1, tone: 'calm' }, { tone: null }],
+  });
+  // What is in a default is said there.
+  assert.deepEqual(withDefaults(schema, { tree: { inner: {} } }), {
+    tree: { inner: { inner: {}, tone: 'calm' }, tone: 'calm' },
+  });
 });

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compilePrompt } from '../../src/prompts/compile-prompt.ts';
+import { makeChatRequest } from '../../src/prompts/prompt-call.ts';
+
+const source = '---\nmodel: m\ninput: { schema: { picture: string } }\n---\n{{media url=picture}}';
+
+async function look(picture: string): Promise<unknown> {
+  const prompt = await compilePrompt({ name: 'look', source, partials: {} });
+  const call = { input: { picture }, overrides: {}, stream: false };
+  const { messages } = await makeChatRequest(prompt, call, undefined);
+  return (messages as { content: unknown }[])[0]?.content;
+}
+
+test('a medium is where its address says, or in it', async () => {
+  for (const url of ['https://example.com/a.png', 'gs://bucket/a.png', 'data:image/png;base64,AAAA'])
+    assert.deepEqual(await look(url), [{ type: 'image_url', image_url: { url } }]);
+});
+
+test('what is no address is told as that: no provider could say more than that there is nothing', async () => {
+  for (const text of ['photo.png', 'file-abc123', '/etc/hosts', '//example.com/a.png', 'AAAA', '1:2'])
+    await assert.rejects(look(text), {
+      ...{ kind: 'invalid_request', code: 'invalid_input' },
+      message: 'The address of a medium is none: it is a URL such as https://…, or a data URL.',
+    });
+});
