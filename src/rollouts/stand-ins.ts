@@ -11,7 +11,7 @@ import type { Values, Whose } from './observation.ts';
  */
 
 /** What a call of the candidate multiplies the stake of a bet by: where the candidate answered it. */
-const ANSWERED = [0.1, 0.5, 0.9, 0.99] as const;
+const ANSWERED = [0.1, 0.5, 0.9, 0.99, 0.998] as const;
 /** Where the one that was asked next failed it as well: the same by so much. */
 const FAILED_AS_WELL = 0.25;
 
