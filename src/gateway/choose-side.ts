@@ -210,7 +210,22 @@ function flagsOfCall(
   if (!isAsked) return [outcome === 'ok' ? 'failed' : 'unsaid'];
   const areOthersAsked = attempts.length > 1;
   const isNobodys = outcome !== 'ok' && (areOthersAsked || first.outcome === 'upstream_rejected');
-  return isNobodys ? ['unsaid'] : flagsOfAttempt(first);
+  const flags = flagsOfAttempt(first);
+  const ofNext =
+    side === 'candidate' && flags.includes('failed') ? flagsOfNext(attempts, candidate, stable) : [];
+  return [...(isNobodys ? (['unsaid'] as const) : flags), ...ofNext];
+}
+
+/** What the stable made of a call that the candidate failed; nothing where another was asked before. */
+function flagsOfNext(
+  attempts: readonly AttemptRecord[],
+  candidate: CallSide['candidate'],
+  stable: CallSide['stable'],
+): RolloutFlag[] {
+  const next = attempts.find((attempt) => !candidate || !isAttemptAt(attempt, candidate));
+  if (!next || !stable || !isAttemptAt(next, stable)) return [];
+  if (next.outcome === 'ok') return ['stood_in'];
+  return next.outcome === 'lost' || next.outcome === 'cancelled' ? [] : ['next_failed'];
 }
 
 function flagsOfAttempt({ outcome }: AttemptRecord): RolloutFlag[] {

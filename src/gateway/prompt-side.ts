@@ -69,7 +69,8 @@ export function flagsOfPrompt(
   if (outcome === 'cancelled') return ['left'];
   // What the stable version could not have answered either, or is refused as it is, is no version's fault.
   const isNobodys = outcome !== 'ok' && (isGivenUp || last?.outcome === 'upstream_rejected');
-  return isNobodys ? ['unsaid'] : ['failed', ...flagsOf(last)];
+  if (isNobodys) return isGivenUp ? ['unsaid', 'next_failed'] : ['unsaid'];
+  return ['failed', ...(isGivenUp ? (['stood_in'] as const) : []), ...flagsOf(last)];
 }
 
 function flagsOf(last: AttemptRecord | undefined): RolloutFlag[] {

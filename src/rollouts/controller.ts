@@ -4,7 +4,7 @@ import { isAnsweredByAnother, readRolloutNote } from '../usage/rollout-note.ts';
 import { type Action, act, type Outcome, RolloutRefusal } from './act.ts';
 import { type ApprovalRequest, needsApproval, requestOn } from './approval.ts';
 import { Evidence, type Failure } from './evidence.ts';
-import { observe, readJudged, whoseOf } from './observe.ts';
+import { observe, observeFailedByBoth, readJudged, whoseOf } from './observe.ts';
 import { advance, isOver, isShortOfCalls, isThrough, isWatched, type Progress } from './progress.ts';
 import type { Origin, OwnPlace } from './release.ts';
 import { makeReport, type RolloutReport } from './report.ts';
@@ -345,6 +345,8 @@ function learn(
     if (row.started_at < from) continue;
     const judged = readJudged(row);
     if (judged) evidence.observeScores(judged.scores);
+    const failedByBoth = observeFailedByBoth(row);
+    if (failedByBoth) evidence.observeFailedByBoth(failedByBoth);
     const observation = observe(row);
     if (!observation) continue;
     evidence.observe(observation);

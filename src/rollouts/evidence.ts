@@ -11,6 +11,7 @@ import {
   makeJudgedGates,
 } from './gates.ts';
 import type { Observation, Values, Whose } from './observation.ts';
+import { StandIns, type StandInsState } from './stand-ins.ts';
 
 /** How often a rollout whose candidate is as good as the stable is rolled back by mistake, over all gates and its whole life. */
 const MISTAKES = 0.009;
@@ -45,6 +46,8 @@ export interface GateEvidence {
   /** Its calls whose clients left; absent in what an earlier version stored. */
   left?: number;
   gates: EvidenceState;
+  /** Absent in what an earlier version stored. */
+  standIns?: StandInsState;
   /** What a judge said that could not be read. */
   unreadScores?: number;
   /** What it was learned under. */
@@ -60,6 +63,7 @@ export class Evidence {
   readonly #limits: GateLimits;
   readonly #minCalls: number;
   readonly #judged: JudgedGates | undefined;
+  readonly #standIns: StandIns;
   #candidates: number;
   #left: number;
   #unreadScores: number;
@@ -69,6 +73,7 @@ export class Evidence {
     this.#limits = limits;
     this.#judged = limits.judge && makeJudgedGates(limits.judge, known);
     this.#unreadScores = state.unreadScores ?? 0;
+    this.#standIns = new StandIns(state.standIns);
     this.#gates = [...makeGates(limits, known), ...(this.#judged?.gates ?? [])];
     this.#minCalls = limits.minCalls ?? 1;
     this.#candidates = state.candidates;
@@ -79,8 +84,10 @@ export class Evidence {
     const gates = Object.fromEntries(
       this.#gates.map(({ what, gate, test }) => [`${gate} ${what}`, test.state]),
     );
-    const unreadScores = this.#unreadScores;
-    return { candidates: this.#candidates, left: this.#left, gates, unreadScores, limits: this.#limits };
+    return {
+      ...{ candidates: this.#candidates, left: this.#left, gates, limits: this.#limits },
+      ...{ unreadScores: this.#unreadScores, standIns: this.#standIns.state },
+    };
   }
 
   /** The candidate's calls, without those whose clients left. */
@@ -95,6 +102,12 @@ export class Evidence {
       else this.#candidates += 1;
     }
     this.#show(observation, observation);
+    if (!observation.isByRule) this.#standIns.observe(observation, observation);
+  }
+
+  /** A call counts against nobody, for both sides failed it. */
+  observeFailedByBoth(whose: Whose): void {
+    if (!whose.isByRule) this.#standIns.observe(whose, { failed: true, next: 'failed' });
   }
 
   /** @param score of a call that is observed by itself, from 0 to 1 */
@@ -129,7 +142,7 @@ export class Evidence {
   readings(): GateReading[] {
     return this.#gates.map((one) => {
       const { gate, what, measure, limit, test } = one;
-      const chance = Math.min(1, Math.max(chanceByCalls(one), chanceByUsers(one)));
+      const chance = Math.min(1, Math.max(chanceByCalls(one), this.#chanceByUsers(one)));
       return { gate, what, measure, limit, chance, verdict: this.#verdictOf(one), ...test.totals };
     });
   }
@@ -143,7 +156,7 @@ export class Evidence {
     const share = this.#shareOf(gate);
     const byCalls = chanceByCalls(gate) / share;
     // It is looked at after every call: users are only asked about where calls say something.
-    return byCalls > MISTAKES ? byCalls : Math.max(byCalls, chanceByUsers(gate) / share);
+    return byCalls > MISTAKES ? byCalls : Math.max(byCalls, this.#chanceByUsers(gate) / share);
   }
 
   #verdictOf(gate: Gate): Verdict {
@@ -154,6 +167,16 @@ export class Evidence {
     return this.#hasTooFew ? 'too_few_calls' : 'failed';
   }
 
+  #chanceByUsers({ test, isPaired }: Gate): number {
+    const byUsers = test.chanceByUsers ?? 0;
+    if (!isPaired) return byUsers;
+    const { calls, chance } = this.#standIns;
+    // Of copies no user has more than another.
+    if (calls === 0) return 0;
+    // Either may be wrong: a tenth of the mistakes are for the one that needs few calls where it says anything.
+    return Math.min(1, byUsers / 0.9, chance / 0.1);
+  }
+
   /** Of the mistakes that may be made. Errors are what hurts most: they have half of them, and are found the sooner for it. */
   #shareOf({ gate, what }: Gate): number {
     return gate === 'compared' && what === ERRORS ? 0.5 : 0.5 / (this.#gates.length - 1);
@@ -162,10 +185,6 @@ export class Evidence {
 
 function chanceByCalls({ test }: Gate): number {
   return Math.exp(-test.log);
-}
-
-function chanceByUsers({ test, isPaired }: Gate): number {
-  return isPaired ? 0 : (test.chanceByUsers ?? 0);
 }
 
 /** What was learned under a limit says nothing of another one; what is compared says the same under any. */

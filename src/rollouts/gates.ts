@@ -62,7 +62,7 @@ export interface Gate {
   limit: number | undefined;
   observe(whose: Whose, values: Values): void;
   test: Test;
-  /** It is about calls that one side failed and another target answered: whose they were explains nothing. */
+  /** It is about calls that one side failed and another target answered: what that says, it says whoever the users are (`rollouts/stand-ins.ts`). */
   isPaired?: boolean;
 }
 

@@ -21,8 +21,11 @@ export type Amount = 'latencyMs' | 'firstTokenMs' | 'costMicroUsd' | 'outputToke
 
 /** What a call has not is left out: it counts for no gate that is about it. */
 export type Values = Partial<
-  Record<Flag, boolean> & Record<Amount, number> & { score: number; atLeast: AtLeast }
+  Record<Flag, boolean> & Record<Amount, number> & { score: number; atLeast: AtLeast; next: AskedNext }
 >;
+
+/** What the stable made of a call that the candidate failed, when it was asked next. */
+export type AskedNext = 'answered' | 'failed';
 
 /** Of a call whose client left, how long it would have taken at the least. */
 export type AtLeast = Partial<Record<'latencyMs' | 'firstTokenMs', number>>;

@@ -13,6 +13,8 @@ export function observe(row: CallRow): Observation | undefined {
     ...whoseOf(note),
     ...{ failed: has('failed'), timedOut: has('timed_out'), left: false },
   };
+  if (has('stood_in')) observation.next = 'answered';
+  else if (has('next_failed')) observation.next = 'failed';
   if (has('read')) {
     Object.assign(observation, {
       refused: has('refused'),
@@ -29,6 +31,13 @@ export function observe(row: CallRow): Observation | undefined {
   if (row.cost_micro_usd !== null) observation.costMicroUsd = row.cost_micro_usd;
   if (row.output_tokens !== null) observation.outputTokens = row.output_tokens;
   return observation;
+}
+
+/** Whose a call was that counts against nobody, for the stable, asked next, failed it as the candidate did; `undefined` of any other. */
+export function observeFailedByBoth({ rollout }: CallRow): Whose | undefined {
+  const note = rollout === null ? undefined : readRolloutNote(rollout);
+  if (!note?.flags.includes('unsaid') || !note.flags.includes('next_failed')) return undefined;
+  return whoseOf(note);
 }
 
 function observeLeft(row: CallRow, note: RolloutNote): Observation {

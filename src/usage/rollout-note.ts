@@ -11,6 +11,10 @@ export const ROLLOUT_FLAGS = [
   /** Its side did not answer it when it was first asked, and another did, or nobody else was asked. */
   'failed',
   'timed_out',
+  /** The stable was asked next, and answered. */
+  'stood_in',
+  /** The stable was asked next, and failed it as well. */
+  'next_failed',
   /** A hedge at another of the model's was faster: what it came to is that one's, how long it took at the least its own. */
   'overtaken',
   /** It is known how the answer ended: of the next three, what is not there did not happen. */

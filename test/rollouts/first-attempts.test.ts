@@ -77,7 +77,7 @@ test('a candidate is asked once where the stable is asked again: the first attem
   // One of ten fails, at either, and the next one is answered.
   const act: Answer = (response, asked) =>
     asked.count % 10 === 0 ? fail(response, 500) : answer(response, asked);
-  const { ask, report, rollouts } = await start(context, act, {}, { retries: 2 });
+  const { ask, report, rollouts, notes } = await start(context, act, {}, { retries: 2 });
   for (let user = 0; user < 300; user++) await ask(`u${user}`);
   assert.equal((await rollouts())?.phase, 'canary');
   await sleep(1_500);
@@ -85,6 +85,11 @@ test('a candidate is asked once where the stable is asked again: the first attem
   for (const side of ['stable', 'candidate'] as const) {
     const share = step?.[side].rates['error']?.share ?? 0;
     assert.ok(share > 0.05 && share < 0.15, `${side}: ${share}`);
+  }
+  // What the stable makes of a call that the candidate failed tells whose doing that is.
+  for (const note of await notes()) {
+    const told = note?.flags.filter((flag) => flag === 'stood_in' || flag === 'next_failed').length;
+    assert.equal(told, note?.side === 'candidate' && note.flags.includes('failed') ? 1 : 0);
   }
 });
 
@@ -107,6 +112,8 @@ test('what nobody answers counts against nobody, whoever is asked', async (conte
   const unsaid = all.filter((note) => note?.flags.includes('unsaid'));
   assert.deepEqual(new Set(unsaid.map((note) => note?.side)), new Set(['stable', 'candidate']));
   assert.ok(all.every((note) => !note?.flags.includes('failed')));
+  for (const { side, flags } of unsaid.flatMap((note) => note ?? []))
+    assert.equal(flags.includes('next_failed'), side === 'candidate');
 });
 
 test('what another target of the model answers is no evidence of the stable', async (context) => {

@@ -232,7 +232,7 @@ test('a version that breaks its output schema is rolled back, and its users are 
   assert.ok(['errors', 'invalid outputs'].includes(what), what);
   assert.ok(failed.some((gate) => gate.what === what));
   const record = (await recordsOf('broken', 20)).find(({ rollout }) => rollout?.side === 'candidate');
-  assert.deepEqual(record?.rollout?.flags, ['failed', 'output_judged', 'output_invalid']);
+  assert.deepEqual(record?.rollout?.flags, ['failed', 'stood_in', 'output_judged', 'output_invalid']);
   assert.deepEqual(
     record?.attempts.map(({ outcome, reason: why }) => [outcome, why]),
     [
@@ -286,7 +286,7 @@ test('input that only the candidate refuses is the failure of that, and what bot
   assert.equal((await call('narrow@staging', chosen)).status, 400);
   const records = await recordsOf('narrow', 4);
   for (const { rollout } of records) {
-    const flags = rollout?.side === 'candidate' ? ['failed'] : ['read', 'output_judged'];
+    const flags = rollout?.side === 'candidate' ? ['failed', 'stood_in'] : ['read', 'output_judged'];
     assert.deepEqual(rollout?.flags, flags);
   }
 });

@@ -78,6 +78,8 @@ function simulate(seed: number, candidate: Candidate): End {
     const observation: Observation = {
       ...{ side: isCandidate ? 'candidate' : 'stable', user },
       ...{ failed, timedOut: failed && random() < 0.2 },
+      // What the stable would make of it, nearly always.
+      ...(failed && isCandidate && { next: 'answered' as const }),
     };
     if (!failed) {
       const tokens = logNormal(random, 300, 0.6);

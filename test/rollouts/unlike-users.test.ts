@@ -100,9 +100,61 @@ test('a candidate that fails what the stable answers needs no more than one user
   const evidence = new Evidence({});
   for (let call = 0; call < 20; call++) {
     evidence.observe({ side: 'stable', user: 1, failed: false });
-    evidence.observe({ side: 'candidate', user: 9, failed: true });
+    evidence.observe({ side: 'candidate', user: 9, failed: true, next: 'answered' });
   }
   assert.equal(evidence.failure?.what, 'errors');
+});
+
+describe('calls that fail more often than others whoever is asked', () => {
+  /** One of a few users has calls that fail so often, at either; whoever is asked next answers `spared` times as many of them as by that. */
+  function isErrorsFailed(seed: number, fails: number, spared: number): boolean {
+    const random = seeded(seed);
+    const evidence = new Evidence({});
+    for (let call = 0; call < 4_000; call++) {
+      const user = call % 6;
+      const side = user < 3 ? ('candidate' as const) : ('stable' as const);
+      const often = user === 0 ? fails : 0.005;
+      const failed = random() < often;
+      const isNextFailed = random() < often * (1 - spared);
+      if (!failed || side === 'stable') evidence.observe({ side, user, failed });
+      else if (isNextFailed) evidence.observeFailedByBoth({ side, user });
+      else evidence.observe({ side, user, failed, next: 'answered' });
+      if (evidence.failure) return true;
+    }
+    return false;
+  }
+  for (const fails of [0.05, 0.3, 0.8]) {
+    test(`are no fault of the candidate that has the user of them: ${fails}`, () => {
+      const runs = Array.from({ length: RUNS }, (_, seed) => isErrorsFailed(seed + 1, fails, 0));
+      assert.ok(runs.filter(Boolean).length / RUNS < 0.01);
+    });
+  }
+  test('are its fault where the stable answers them', () => {
+    const runs = Array.from({ length: RUNS }, (_, seed) => isErrorsFailed(seed + 1, 0.8, 1));
+    assert.ok(runs.filter(Boolean).length / RUNS > 0.99);
+  });
+  test('show within thirty of them that a candidate turned bad, however long it was good', () => {
+    const evidence = new Evidence({});
+    const observe = (failed: boolean) => {
+      evidence.observe({ side: 'stable', user: 2, failed: false });
+      evidence.observe({ side: 'candidate', user: 1, failed, ...(failed && { next: 'answered' as const }) });
+    };
+    for (let call = 0; call < 3_100; call++) observe(false);
+    let calls = 0;
+    for (; !evidence.failure && calls < 100; calls++) observe(true);
+    assert.ok(calls <= 30, `${calls}`);
+  });
+  test('are known after a restart as before it', () => {
+    const evidence = new Evidence({});
+    for (let call = 0; call < 30; call++) {
+      evidence.observe({ side: 'candidate', user: 1, failed: call % 2 === 0, next: 'answered' });
+      evidence.observe({ side: 'stable', user: 2, failed: false });
+      evidence.observeFailedByBoth({ side: 'candidate', user: 1 });
+    }
+    const again = new Evidence({}, JSON.parse(JSON.stringify(evidence.state)));
+    assert.deepEqual(again.readings(), evidence.readings());
+    assert.deepEqual(again.state, evidence.state);
+  });
 });
 
 describe('clients that leave', () => {

@@ -232,7 +232,15 @@ async function evidenceAt(url: string): Promise<number> {
     const { rollout } = record;
     if (!rollout) continue;
     const has = (flag: (typeof rollout.flags)[number]) => rollout.flags.includes(flag);
-    evidence.observe({ side: rollout.side, failed: has('failed'), timedOut: has('timed_out') });
+    const { side, user } = rollout;
+    const next = has('stood_in') ? ('answered' as const) : undefined;
+    evidence.observe({
+      side,
+      user,
+      failed: has('failed'),
+      timedOut: has('timed_out'),
+      ...(next && { next }),
+    });
     if (evidence.failure) return endOf(record);
   }
   return assert.fail('the calls that were recorded do not suffice');
