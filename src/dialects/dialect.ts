@@ -75,6 +75,8 @@ export interface EncodedRequest {
   headers?: Record<string, string>;
   /** Tools that are called otherwise there than by the caller: its answers are read with `withSaidNames`. */
   toolNames?: SaidNames;
+  /** Stop sequences that the body does not say, for the model does not take them: its answers are read with `withCutAnswers`. */
+  cutAt?: readonly string[];
 }
 
 /** One server-sent event with its data lines joined, or one frame of an AWS event stream. */

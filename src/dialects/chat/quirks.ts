@@ -19,6 +19,8 @@ export interface ChatQuirks extends MessageQuirks {
   allowedTools?: true;
   /** What becomes of a tool that must be called, where models do not think beside it; the first row that is for the model. */
   forcedTools?: readonly ForcedTools[];
+  /** How many stop sequences a model takes, where those are fewer than its name tells (`model-traits.ts`). */
+  mostStops?: (model: string) => number;
   /** Fields to write where the request says nothing of what they are about, for models that would refuse it. What the caller said itself stands. */
   unsaid?: (model: string, beside: Beside) => JsonObject | undefined;
   /** Answers never hold what the model thinks. */

@@ -7,9 +7,10 @@ import { type LegalNames, withLegalNames } from '../legal-names.ts';
 import { withClientFunctions } from '../messages/client-tools.ts';
 import { offerTools } from '../offered-tools.ts';
 import { withReadableParts } from '../readable-parts.ts';
+import { withTakenStops } from '../stops/taken-stops.ts';
 import { isForeignThought } from './carried-signatures.ts';
 import { encodeContents } from './contents-encode.ts';
-import { encodeGenerationConfig } from './generation-config.ts';
+import { encodeGenerationConfig, MOST_STOPS } from './generation-config.ts';
 import { modelTraits } from './models.ts';
 import { planOutput } from './output-format.ts';
 import { defined, overlay, ownFields } from './proto.ts';
@@ -30,7 +31,10 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
   const isOwn = offered.dialect === 'gemini';
   // A caller of this dialect gets the API's own words about a name.
   const named: LegalNames = isOwn ? { conversation: offered } : withLegalNames(offered, TOOL_NAMES);
-  const { conversation, said } = named;
+  const { said } = named;
+  // Nobody of its own callers was ever given more.
+  const mostStops = isOwn ? Number.POSITIVE_INFINITY : MOST_STOPS;
+  const { conversation, cutAt } = withTakenStops(named.conversation, mostStops);
   const foreign = foreignFields(conversation, 'gemini');
   const traits = modelTraits(model);
   const output = planOutput(conversation, traits);
@@ -48,6 +52,7 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
   return {
     body: mergeOwnFields(body, ownFields(conversation.extra)),
     ...(said ? { toolNames: said } : {}),
+    ...(cutAt ? { cutAt } : {}),
     dropped: [
       ...new Set([
         ...foreignParts(conversation, 'gemini', (part) => isWrittenReasoning(conversation, part)),

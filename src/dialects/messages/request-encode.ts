@@ -5,6 +5,7 @@ import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts, isReasoningOf } from '../foreign-parts.ts';
 import { type LegalNames, withLegalNames } from '../legal-names.ts';
 import { offerTools } from '../offered-tools.ts';
+import { isVisible, withTakenStops } from '../stops/taken-stops.ts';
 import { encodeContext } from './encode-context.ts';
 import { encodeParameters, planMaxTokens } from './encode-parameters.ts';
 import { planTools, TOOL_NAMES } from './encode-tools.ts';
@@ -23,7 +24,8 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
   const isOwn = offered.dialect === 'messages';
   // A caller of this dialect gets the API's own words about a name.
   const named: LegalNames = isOwn ? { conversation: offered } : withLegalNames(offered, TOOL_NAMES);
-  const { conversation, said } = named;
+  const { said } = named;
+  const { conversation, cutAt } = withTakenStops(named.conversation, Number.POSITIVE_INFINITY, isVisible);
   const foreign = foreignFields(conversation, 'messages');
   const context = encodeContext(conversation, model);
   for (const name of foreignParts(conversation, 'messages', isReasoningOf('messages')))
@@ -63,7 +65,11 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
     stream: conversation.stream,
     ...extra,
   };
-  return { body, dropped: [...context.dropped], ...(said ? { toolNames: said } : {}) };
+  return {
+    ...{ body, dropped: [...context.dropped] },
+    ...(said ? { toolNames: said } : {}),
+    ...(cutAt ? { cutAt } : {}),
+  };
 }
 
 function instructions(...sentences: (string | undefined)[]): JsonObject[] {
