@@ -301,7 +301,7 @@ function encodeGenerate(call: Call, target: Target, endpoint: Endpoint): Encoded
   if (bridged) call.renamed = bridged.renamed;
   if (cutAt) call.renamed = { ...call.renamed, [parameterName(conversation, 'stop')]: 'cut' };
   const named = toolNames ? withSaidNames(dialect, toolNames) : dialect;
-  const read = cutAt ? withCutAnswers(named, cutAt) : named;
+  const read = cutAt ? withCutAnswers(named, cutAt, conversation.parameters.n) : named;
   return {
     ...rest,
     dialect: read,

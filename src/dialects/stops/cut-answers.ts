@@ -11,13 +11,19 @@ import { citedWithin, loggedWithin } from './cut-details.ts';
  * The dialect whose answers end at stop sequences that its provider is not told: where one is complete in the text of a choice, the choice ends
  * before it, as if the model had stopped there. What the model thinks, and how it calls tools, is not looked at; what it says, thinks or calls behind it is
  * not told. How much it used its provider says: it went on.
+ *
+ * @param choices how many are asked for
  */
-export function withCutAnswers(dialect: UpstreamDialect, sequences: readonly string[]): UpstreamDialect {
+export function withCutAnswers(
+  dialect: UpstreamDialect,
+  sequences: readonly string[],
+  choices = 1,
+): UpstreamDialect {
   const search = new StopSearch(sequences);
   return {
     ...dialect,
     decodeResponse: (body) => cutCompletion(dialect.decodeResponse(body), search),
-    streamDecoder: () => new CuttingDecoder(dialect.streamDecoder(), search),
+    streamDecoder: () => new CuttingDecoder(dialect.streamDecoder(), search, choices),
   };
 }
 
@@ -80,19 +86,40 @@ function shortened(part: TextPart, length: number): TextPart {
 class CuttingDecoder implements StreamDecoder {
   readonly #decoder: StreamDecoder;
   readonly #search: StopSearch;
+  readonly #asked: number;
   readonly #choices = new Map<number, CutChoice>();
+  #untoldChars = 0;
 
-  constructor(decoder: StreamDecoder, search: StopSearch) {
+  constructor(decoder: StreamDecoder, search: StopSearch, asked: number) {
     this.#decoder = decoder;
     this.#search = search;
+    this.#asked = asked;
   }
 
   get usageIsAnnounced(): boolean {
     return this.#decoder.usageIsAnnounced === true;
   }
 
+  /** That the model may go on is nobody's matter. */
   get isFinished(): boolean {
-    return this.#decoder.isFinished === true;
+    return this.#decoder.isFinished === true || this.#isDecided;
+  }
+
+  /** As long as it may be the beginning of a sequence, and behind one. */
+  get untoldChars(): number {
+    return this.#untoldChars;
+  }
+
+  conclude(): CompletionEvent[] | undefined {
+    if (!this.#isDecided) return undefined;
+    const ends = [...this.#choices.values()].flatMap((choice) => choice.conclude());
+    return [...ends, { type: 'end' }];
+  }
+
+  get #isDecided(): boolean {
+    if (this.#choices.size < this.#asked) return false;
+    const choices = [...this.#choices.values()];
+    return choices.some(({ isCut }) => isCut) && choices.every(({ isDecided }) => isDecided);
   }
 
   push(message: Parameters<StreamDecoder['push']>[0]): CompletionEvent[] {
@@ -109,15 +136,20 @@ class CuttingDecoder implements StreamDecoder {
       if ('choice' in event) appendAll(told, this.#choice(event.choice).push(event));
       else told.push(event);
     }
+    this.#untoldChars += charsOf(events) - charsOf(told);
     return told;
   }
 
   #choice(index: number): CutChoice {
     let choice = this.#choices.get(index);
     if (!choice) {
-      choice = new CutChoice(this.#search);
+      choice = new CutChoice(index, this.#search);
       this.#choices.set(index, choice);
     }
     return choice;
   }
+}
+
+function charsOf(events: readonly CompletionEvent[]): number {
+  return events.reduce((sum, event) => sum + (event.type === 'part_delta' ? event.delta.length : 0), 0);
 }

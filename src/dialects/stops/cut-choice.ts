@@ -5,10 +5,12 @@ import { finishWithCalls } from '../finish-with-calls.ts';
 import { citedWithin, loggedBytes, loggedWithin } from './cut-details.ts';
 
 type ChoiceEvent = Extract<CompletionEvent, { choice: number }>;
+type Finish = Extract<CompletionEvent, { type: 'finish' }>;
 type Delta = Extract<CompletionEvent, { type: 'part_delta' }>;
 
 /** One choice of a streamed answer that ends where a stop sequence is complete in its text. */
 export class CutChoice {
+  readonly #index: number;
   readonly #reader: StopReader;
   /** From the first character on that may belong to a sequence, in their order. */
   readonly #held: ChoiceEvent[] = [];
@@ -21,9 +23,29 @@ export class CutChoice {
   #loggedBytes = 0;
   #callsTools = false;
   #met: string | undefined;
+  #isFinished = false;
 
-  constructor(search: StopSearch) {
+  constructor(index: number, search: StopSearch) {
+    this.#index = index;
     this.#reader = new StopReader(search);
+  }
+
+  get isCut(): boolean {
+    return this.#met !== undefined;
+  }
+
+  /** Nothing that may come changes what its client gets: but what began before a sequence is let to its end. */
+  get isDecided(): boolean {
+    if (this.#isFinished) return true;
+    return this.#met !== undefined && [...this.#toldChars.keys()].every((part) => this.#texts.has(part));
+  }
+
+  /** Ends one that is decided. */
+  conclude(): ChoiceEvent[] {
+    if (this.#isFinished) return [];
+    const choice = this.#index;
+    const ends = [...this.#toldChars.keys()].map((part) => ({ type: 'part_end' as const, choice, part }));
+    return [...ends, this.#finish({ type: 'finish', choice, reason: 'stop' })];
   }
 
   /** What can be told by now. */
@@ -112,13 +134,18 @@ export class CutChoice {
         this.#loggedBytes += loggedBytes(event.value);
         return value ? [{ ...event, value }] : [];
       }
-      case 'finish': {
-        const reason = finishWithCalls('stop_sequence', this.#callsTools);
-        return [{ ...event, reason, ...(reason === 'stop_sequence' && { stopSequence: this.#met }) }];
-      }
+      case 'finish':
+        return [this.#finish(event)];
       default:
         return [];
     }
+  }
+
+  #finish(event: Finish): Finish {
+    this.#isFinished = true;
+    const reason = finishWithCalls('stop_sequence', this.#callsTools);
+    const met = reason === 'stop_sequence' ? this.#met : undefined;
+    return { ...event, reason, ...(met !== undefined && { stopSequence: met }) };
   }
 
   /** Keeps track of what is told. */
@@ -137,6 +164,9 @@ export class CutChoice {
         break;
       case 'logprobs':
         this.#loggedBytes += loggedBytes(event.value);
+        break;
+      case 'finish':
+        this.#isFinished = true;
         break;
       default:
     }
