@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { anthropicClient } from './anthropic/client.ts';
 import type { DoorClient, Told, Way } from './door-client.ts';
 import { WAYS } from './door-client.ts';
 import { openDoors } from './doors.ts';
@@ -64,4 +65,24 @@ for (const door of doors) {
       });
     }
   }
+}
+
+for (const way of WAYS) {
+  test(`a caller of Anthropic’s is told which sequence was met (${way})`, async () => {
+    const client = anthropicClient(world.url);
+    const asked = {
+      ...{ model: 'openai/gpt-5-mini', max_tokens: 4096, stop_sequences: ['two', 'END'] },
+      messages: [{ role: 'user' as const, content: 'one END two' }],
+    };
+    const message =
+      way === 'whole'
+        ? await client.messages.create(asked)
+        : await client.messages.stream(asked).finalMessage();
+    assert.deepEqual([message.stop_reason, message.stop_sequence], ['stop_sequence', 'END']);
+    assert.deepEqual(
+      message.content.map((block) => block.type === 'text' && block.text),
+      ['Echo: one '],
+    );
+    await world.checkBooks();
+  });
 }
