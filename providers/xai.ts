@@ -19,14 +19,13 @@ export default {
   credential: 'required',
   lacks: ['embed'],
   quirks: {
+    mostStops: (model) => (PLAIN.test(model) ? Number.POSITIVE_INFINITY : 0),
     fields: {
       top_k: 'drop',
       presence_penalty: (_penalty, model) => (PLAIN.test(model) ? 'keep' : 'drop'),
       frequency_penalty: (_penalty, model) => (PLAIN.test(model) ? 'keep' : 'drop'),
-      stop: (stop, model) => {
-        if (PLAIN.test(model)) return 'keep';
-        return Array.isArray(stop) && stop.length === 0 ? 'omit' : 'refuse';
-      },
+      // Nor null, which says nothing.
+      stop: (stop) => (Array.isArray(stop) && stop.length === 0 ? 'omit' : 'keep'),
       reasoning_effort: (_effort, model) => (FIXED_EFFORT.test(model) ? 'drop' : 'keep'),
     },
   },

@@ -21,7 +21,7 @@ export function renderParameters(): string {
   ]);
   return `## Parameters by dialect
 
-What a parameter is called in each dialect. Where a provider's dialect has no word for one, it is dropped and named, or refused.
+What a parameter is called in each dialect. Where a provider's dialect has no word for one, it is dropped and named, refused, or done by the gateway ([stop sequences](providers.md#stop-sequences)).
 Models that do not take one of them (sampling parameters of reasoning models, for example) have it dropped and named, too.
 
 ${table(['parameter', ...DIALECTS.map(([, title]) => title)], rows)}`;

@@ -75,6 +75,8 @@ export interface EncodedRequest {
   headers?: Record<string, string>;
   /** Tools that are called otherwise there than by the caller: its answers are read with `withSaidNames`. */
   toolNames?: SaidNames;
+  /** Stop sequences that the body does not say, for the model does not take them: its answers are read with `withCutAnswers`. */
+  cutAt?: readonly string[];
 }
 
 /** One server-sent event with its data lines joined, or one frame of an AWS event stream. */
@@ -92,6 +94,10 @@ export interface StreamDecoder {
   readonly usageIsAnnounced?: boolean;
   /** Why the answer ended was said already, in dialects whose decoders give that at the end of the stream. */
   readonly isFinished?: boolean;
+  /** About how much text was generated that no event tells, in UTF-16 units. */
+  readonly untoldChars?: number;
+  /** What ends an answer of which everything was told that its client is to get; `undefined`: there is, or may be, more. */
+  conclude?(): CompletionEvent[] | undefined;
   push(message: StreamMessage): CompletionEvent[];
   /** The connection ended. Gives what is still open, or an `error` event where the stream broke off. */
   end(): CompletionEvent[];

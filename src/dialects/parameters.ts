@@ -1,11 +1,15 @@
 import type { Conversation, Parameters } from '../conversation/conversation.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
 
-/** `REFUSE`: without it the answer would be another one, so the call is refused. `DROP`: left out and named in `x-fairlead-dropped`. */
+/**
+ * `REFUSE`: without it the answer would be another one, so the call is refused. `DROP`: left out and named in `x-fairlead-dropped`. `DO`: the
+ * gateway does it by itself.
+ */
 const REFUSE = Symbol('refuse');
 const DROP = Symbol('drop');
+const DO = Symbol('do');
 
-type Cell = string | typeof REFUSE | typeof DROP;
+type Cell = string | typeof REFUSE | typeof DROP | typeof DO;
 export type ParameterDialect = 'chat' | 'responses' | 'messages' | 'gemini' | 'converse';
 
 /**
@@ -62,7 +66,7 @@ export const PARAMETERS = {
   seed: { chat: 'seed', responses: DROP, messages: DROP, gemini: 'generationConfig.seed', converse: DROP },
   stop: {
     chat: 'stop',
-    responses: REFUSE,
+    responses: DO,
     messages: 'stop_sequences',
     gemini: 'generationConfig.stopSequences',
     converse: 'inferenceConfig.stopSequences',
@@ -111,9 +115,10 @@ export const PARAMETERS = {
 export function parameterFate(
   key: keyof Parameters,
   dialect: ParameterDialect,
-): { path: string } | 'refused' | 'dropped' {
+): { path: string } | 'refused' | 'dropped' | 'done by the gateway' {
   const cell: Cell = PARAMETERS[key][dialect];
   if (typeof cell === 'string') return { path: cell };
+  if (cell === DO) return 'done by the gateway';
   return cell === REFUSE ? 'refused' : 'dropped';
 }
 
@@ -160,7 +165,7 @@ export function planParameters(
     if (key === 'topLogprobs' && asksForNone(conversation, dialect))
       dropped.push(parameterName(conversation, key));
     else if (typeof cell === 'string') written.push({ key, path: cell, value });
-    else if (key === 'n' && value === 1) continue;
+    else if (cell === DO || (key === 'n' && value === 1)) continue;
     else if (cell === REFUSE) throw refusedParameter(conversation, key);
     else dropped.push(parameterName(conversation, key));
   }
@@ -188,18 +193,7 @@ export function unsupportedParameter(name: string): Error {
   );
 }
 
-/** What a caller is told who sends more stop sequences than the model takes. */
-export function tooManyStops(conversation: Conversation, most: number): Error {
-  const name = parameterName(conversation, 'stop');
-  if (most === 0) return unsupportedParameter(name);
-  return invalidRequest(
-    `'${name}' holds more than ${most} sequences, which is all that the model this call goes to takes. Send fewer, or choose another model.`,
-    name,
-    'unsupported_parameter',
-  );
-}
-
-/** The same of one who wants more answers at once. */
+/** What a caller is told who wants more answers at once than the model gives. */
 export function tooManyAnswers(conversation: Conversation, most: number): Error {
   const name = parameterName(conversation, 'n');
   if (most === 1) return unsupportedParameter(name);

@@ -1,8 +1,6 @@
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
-import { mostStops } from '../dialects/chat/model-traits.ts';
 import { isTooShort, lacks, lacksFeatures, type Needs } from '../routing/capabilities.ts';
 import type { Target } from '../routing/target.ts';
-import { namedModel } from '../upstream/named-model.ts';
 import { askedOutput } from './bound-call.ts';
 import type { Call } from './call.ts';
 import { estimateTokens } from './estimate-tokens.ts';
@@ -29,12 +27,6 @@ export function findAble(call: Call, targets: readonly Target[]): readonly Targe
 export function ableTargets(call: Call, targets: readonly Target[]): readonly Target[] {
   const able = findAble(call, targets);
   return able.length > 0 ? able : targets;
-}
-
-/** Whether a target takes as many stop sequences as a call names in the words of chat: what is said otherwise its codec refuses to say to it. */
-export function takesStops({ upstream, model }: Target, { stop }: JsonObject): boolean {
-  const count = typeof stop === 'string' ? 1 : Array.isArray(stop) ? stop.length : 0;
-  return count === 0 || count <= mostStops(namedModel(upstream.declaration, 'chat', model));
 }
 
 /** About how many tokens the text of a call comes to. Looked at once. */

@@ -9,7 +9,7 @@ import type { Route, Target } from '../routing/target.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { RolloutFlag, RolloutNote } from '../usage/rollout-note.ts';
 import type { Call, CallSide, PinnedAccount } from './call.ts';
-import { findAble, takesStops } from './call-needs.ts';
+import { findAble } from './call-needs.ts';
 import { isCopyable } from './copied-body.ts';
 import { parseBody } from './parse-body.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -50,7 +50,7 @@ export function chooseSide(call: Call, own: Route, moved: ModelRollout): Route {
   }
   if (!rollout.isActive) return route;
   const request = requestOf(call);
-  if (findAble(call, [candidate]).length === 0 || !takesStops(candidate, request)) return route;
+  if (findAble(call, [candidate]).length === 0) return route;
   if (!hasPlaceFor(call.caller, candidate)) return route;
   // As long as there are copies alone, only calls are compared that are copied.
   const isWatched = rollout.isWatched && (!rollout.isBeforeSteps || isCopyable(call, request));

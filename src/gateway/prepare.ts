@@ -14,6 +14,7 @@ import type { UpstreamDialect } from '../dialects/dialect.ts';
 import { withSaidNames } from '../dialects/legal-names.ts';
 import { dropBillingLine } from '../dialects/messages/billing-line.ts';
 import { refuseThread } from '../dialects/messages/threads.ts';
+import { parameterName } from '../dialects/parameters.ts';
 import {
   COUNT_DIALECTS,
   EMBEDDING_DIALECTS,
@@ -21,6 +22,7 @@ import {
   UPSTREAM_EMBEDDINGS,
 } from '../dialects/registry.ts';
 import { type FieldSpans, findTopLevelFields, parseField } from '../dialects/request-fields.ts';
+import { withCutAnswers } from '../dialects/stops/cut-answers.ts';
 import { withDefaults } from '../dialects/taken-defaults.ts';
 import type { Target } from '../routing/target.ts';
 import { keepBetas, knownBetas, withBodyBetas } from '../upstream/betas.ts';
@@ -35,6 +37,7 @@ import type { Call } from './call.ts';
 import { betasInBody, withCallersHeaders } from './callers-headers.ts';
 import { checkEncoded, checkRelayed } from './check-also-named.ts';
 import { encodeConversation } from './encode-conversation.ts';
+import { exceedsStops } from './exceeds-stops.ts';
 import { continuedPath, goOnFrom } from './go-on-from.ts';
 import { parseBody } from './parse-body.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -111,7 +114,8 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
     door.completesText !== true &&
     door.translatesAnswers !== true &&
     !hasOwnForm &&
-    !needsEmulation(call, endpoint);
+    !needsEmulation(call, endpoint) &&
+    !exceedsStops(call, target, endpoint);
   const withheld = sameDialect ? withholdComparison(call, planned) : undefined;
   // What does not go on for reasons that no codec knows of.
   const unknown: string[] = withheld ? [COMPARED_PATH] : [];
@@ -295,20 +299,22 @@ function encodeGenerate(call: Call, target: Target, endpoint: Endpoint): Encoded
   if (call.repairs) askForRepair(call.repairs, conversation);
   const billing = withoutBilling(call, endpoint.surface, conversation);
   const encoded = encodeConversation(call, target, conversation, dialect, dialect.name);
-  const { body, dropped, toolNames, ...rest } = encoded;
+  const { body, dropped, toolNames, cutAt, ...rest } = encoded;
   if (bridged) call.renamed = bridged.renamed;
-  const read = toolNames ? withSaidNames(dialect, toolNames) : dialect;
+  if (cutAt) call.renamed = { ...call.renamed, [parameterName(conversation, 'stop')]: 'cut' };
+  const named = toolNames ? withSaidNames(dialect, toolNames) : dialect;
+  const read = cutAt ? withCutAnswers(named, cutAt, conversation.parameters.n) : named;
   return {
     ...rest,
     dialect: read,
     dropped: [...new Set([...billing, ...(bridged?.dropped ?? []), ...dropped])],
-    body: named(body, model),
+    body: withModel(body, model),
     translate: (answer) => translateGenerated(call, read, answer),
   };
 }
 
 /** Called by the name that the model has there. */
-function named(body: JsonObject, model: string): JsonObject {
+function withModel(body: JsonObject, model: string): JsonObject {
   return body['model'] === undefined ? body : { ...body, model };
 }
 
@@ -342,7 +348,7 @@ function encodeEmbed(call: Call, target: Target, { dialect, model, quirked, surf
   const { body, ...rest } = quirked?.encodeEmbeddings(encoded, target.model) ?? encoded;
   return {
     ...rest,
-    body: named(body, model),
+    body: withModel(body, model),
     translate: (answer, headers) => {
       const embeddings = provider.decodeResponse(answer, request, headers);
       return {
@@ -368,7 +374,7 @@ function encodeCount(call: Call, target: Target, { dialect, model, surface }: En
   return {
     ...rest,
     dropped: [...billing, ...dropped],
-    body: named(body, model),
+    body: withModel(body, model),
     translate: (answer) => {
       const tokens = provider.decodeResponse(answer);
       return { text: JSON.stringify(isOwn ? answer : caller.encodeResponse(tokens)), usage: NO_USAGE };

@@ -14,7 +14,7 @@ import type { UsageRecord } from '../usage/record.ts';
 import type { Scores } from '../usage/rollout-note.ts';
 import { admitCall } from './admit.ts';
 import type { Call, CallAddress } from './call.ts';
-import { findAble, takesStops } from './call-needs.ts';
+import { findAble } from './call-needs.ts';
 import { isAttemptAt, isSameTarget, type ModelRollout, noteRollout } from './choose-side.ts';
 import { copiedBody } from './copied-body.ts';
 import type { Door } from './door.ts';
@@ -22,7 +22,6 @@ import type { Gateway } from './gateway.ts';
 import { type JudgedCall, judgeLater } from './judge-answer.ts';
 import type { OwnCalls } from './own-calls.ts';
 import type { PairJudge } from './pair-judge.ts';
-import { parseBody } from './parse-body.ts';
 import { hasPlaceFor, type Regions } from './regions.ts';
 import type { Caller } from './snapshot.ts';
 
@@ -95,7 +94,7 @@ export class Rehearsal {
     if (mistake !== undefined) return { skipped: mistake };
     const body = copiedBody(probe);
     if (!body) return { skipped: 'its provider would do more than answer it, or keeps what it goes on from' };
-    if (findAble(probe, [candidate]).length === 0 || !takesStops(candidate, parseBody(probe.body)))
+    if (findAble(probe, [candidate]).length === 0)
       return { skipped: 'it asks for what the candidate cannot do' };
     if (!hasPlaceFor(request, candidate))
       return { skipped: 'its tenant does not allow the region of the candidate' };

@@ -10,6 +10,7 @@ import { estimateCall } from './asked-tier.ts';
 import { BegunAnswer } from './begun-answer.ts';
 import { BlockWatch } from './blocked-answer.ts';
 import type { Call } from './call.ts';
+import { CHARACTERS_PER_TOKEN } from './estimate-tokens.ts';
 import { completeUsage, estimatePiece, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
 import { spentBy } from './go-on-from.ts';
@@ -88,6 +89,11 @@ export class StreamTranslator implements CommittingReceiver {
 
   breakOff(error: GatewayError): void {
     if (this.#ended) return;
+    const rest = this.#decoder.conclude?.();
+    if (rest) {
+      this.#conclude(rest);
+      return;
+    }
     this.#finish(error.kind, this.#encoder.push({ type: 'error', error, head: headOf(this.#call) }));
   }
 
@@ -101,13 +107,20 @@ export class StreamTranslator implements CommittingReceiver {
 
   account(): void {
     const reported = this.#usage;
-    if (!reported) this.#call.usage = estimateCall(this.#call, this.#outputTokens, this.#servedTier);
-    else this.#call.usage = this.#complete ? reported : completeUsage(reported, this.#outputTokens);
+    const output = this.#generatedTokens;
+    if (!reported) this.#call.usage = estimateCall(this.#call, output, this.#servedTier);
+    else this.#call.usage = this.#complete ? reported : completeUsage(reported, output);
     if (mayOtherAnswer(this.#call)) this.#call.usage = ofAnswering(this.#call, this.#call.usage, this.#model);
   }
 
   accountFailure(): void {
-    if (this.#hasOutput || (this.#usage && !this.#decoder.usageIsAnnounced)) this.account();
+    const hasOutput = this.#hasOutput || this.#decoder.untoldChars;
+    if (hasOutput || (this.#usage && !this.#decoder.usageIsAnnounced)) this.account();
+  }
+
+  /** About how many came, told or not. */
+  get #generatedTokens(): number {
+    return this.#outputTokens + Math.ceil((this.#decoder.untoldChars ?? 0) / CHARACTERS_PER_TOKEN);
   }
 
   dispose(): void {
@@ -174,12 +187,23 @@ export class StreamTranslator implements CommittingReceiver {
 
   #sayUsage(): void {
     if (this.#usage) return;
-    const usage = estimateUsage(this.#call.body.length, this.#outputTokens);
+    const usage = estimateUsage(this.#call.body.length, this.#generatedTokens);
     this.#pending += this.#encoder.push({ type: 'usage', usage });
   }
 
   #succeed(last: string): void {
     this.#attempt.succeed();
+    this.#finish('ok', last);
+  }
+
+  /** The client has all that it is to get. What broke off behind that is in the attempt's record. */
+  #conclude(rest: CompletionEvent[]): void {
+    let last = '';
+    for (const event of rest) {
+      if (this.#call.ends) noteEnd(this.#call.ends, event);
+      if (event.type === 'end') this.#sayUsage();
+      last += this.#encoder.push(event);
+    }
     this.#finish('ok', last);
   }
 

@@ -40,53 +40,6 @@ describe('a file of Google’s Files API is for Google alone', () => {
   });
 });
 
-describe('more stop sequences than a model takes are refused in the caller’s words', () => {
-  const asked = (stop: string[]): [string, Conversation][] => [
-    ['stop', chat.decodeRequest({ model: 'm', messages: [{ role: 'user', content: 'Hi' }], stop }, {})],
-    [
-      'stop_sequences',
-      messages.decodeRequest(
-        { model: 'm', max_tokens: 99, messages: [{ role: 'user', content: 'Hi' }], stop_sequences: stop },
-        {},
-      ),
-    ],
-    [
-      'generationConfig.stopSequences',
-      gemini.decodeRequest(
-        { contents: [{ role: 'user', parts: [{ text: 'Hi' }] }], generationConfig: { stopSequences: stop } },
-        { model: 'm' },
-      ),
-    ],
-  ];
-  const stops = (count: number) => Array.from({ length: count }, (_, index) => `s${index}`);
-
-  for (const [model, most] of [
-    ['gpt-4.1', 4],
-    ['gpt-5', 0],
-    ['o3', 0],
-    ['o3-mini', 4],
-  ] as const) {
-    test(`${model} takes ${most}`, () => {
-      for (const [param, conversation] of asked(stops(most + 1)).filter(([word]) => word !== 'stop')) {
-        assert.throws(() => chat.encodeRequest(conversation, model), {
-          code: 'unsupported_parameter',
-          param,
-        });
-      }
-      for (const [, conversation] of most > 0 ? asked(stops(most)) : [])
-        assert.deepEqual(chat.encodeRequest(conversation, model).body['stop'], stops(most));
-    });
-  }
-
-  test('an open server is sent them all, Gemini five', () => {
-    for (const [param, conversation] of asked(stops(6))) {
-      assert.deepEqual(chat.encodeRequest(conversation, 'llama').body['stop'], stops(6));
-      if (conversation.dialect !== 'gemini')
-        assert.throws(() => gemini.encodeRequest(conversation, 'gemini-2.5-pro'), { param });
-    }
-  });
-});
-
 describe('a tool call without its result, or a result without its call, is pointed at', () => {
   const call = { id: 'a', type: 'function', function: { name: 'look', arguments: '{}' } };
   const HI: JsonObject = { role: 'user', content: 'Hi' };

@@ -131,7 +131,7 @@ test('a call that cannot be said in the candidate’s dialect stays with the mod
   assert.equal(inexpressible?.rollout, undefined);
 });
 
-test('a call with stop sequences, which the candidate takes none of, stays with the model, and is on no side', async () => {
+test('a call with stop sequences is one of its side, and is answered as before by a candidate that takes none, also when that is promoted', async () => {
   const openai = await startFakeOpenAi();
   after(() => openai.close());
   const gateway = await startGateway({
@@ -145,22 +145,34 @@ test('a call with stop sequences, which the candidate takes none of, stays with 
     },
   });
   after(gateway.stop);
-  await adminClient(gateway.url).must('POST', '/rollouts/upgrade/start');
-  const asked: [path: string, fields: object, side: string | null][] = [
-    ['/v1/chat/completions', {}, 'upgrade=candidate'],
-    ['/v1/chat/completions', { stop: null }, 'upgrade=candidate'],
-    ['/v1/chat/completions', { stop: 'x' }, null],
-    ['/v1/chat/completions', { stop: ['x'], stream: true }, null],
-    ['/v1/messages', { max_tokens: 100 }, 'upgrade=candidate'],
-    ['/v1/messages', { max_tokens: 100, stop_sequences: ['x'] }, null],
+  const admin = adminClient(gateway.url);
+  const asked: [path: string, fields: object][] = [
+    ['/v1/chat/completions', { stop: null }],
+    ['/v1/chat/completions', { stop: 'END' }],
+    ['/v1/chat/completions', { stop: ['END', 'x'], stream: true }],
+    ['/v1/messages', { max_tokens: 100, stop_sequences: ['END'] }],
+    ['/v1/completions', { prompt: 'one END two', stop: ['END'] }],
   ];
-  for (const [path, fields, side] of asked) {
-    const messages = [{ role: 'user', content: 'say hi' }];
-    const answer = await gateway.post(path, { model: 'smart', messages, ...fields });
-    assert.equal(answer.status, 200, await answer.text());
-    assert.equal(answer.headers.get('x-fairlead-rollout'), side, `${path} ${JSON.stringify(fields)}`);
-  }
-  for (const { attempts } of await gateway.calls(asked.length))
+  const texts = async (side: string | null) => {
+    const said: string[] = [];
+    for (const [path, fields] of asked) {
+      const messages = [{ role: 'user', content: 'one END two' }];
+      const prompt = 'prompt' in fields ? {} : { messages };
+      const answer = await gateway.post(path, { model: 'smart', ...prompt, ...fields });
+      const text = await answer.text();
+      assert.equal(answer.status, 200, text);
+      assert.equal(answer.headers.get('x-fairlead-rollout'), side, `${path} ${JSON.stringify(fields)}`);
+      said.push([...text.matchAll(/"(?:content|text)":"([^"]*)"/g)].map(([, piece]) => piece).join(''));
+    }
+    return said;
+  };
+  const before = await texts(null);
+  assert.deepEqual(before, ['Echo: one END two', ...Array<string>(4).fill('Echo: one ')]);
+  await admin.must('POST', '/rollouts/upgrade/start');
+  assert.deepEqual(await texts('upgrade=candidate'), before);
+  assert.equal((await admin.must('POST', '/rollouts/upgrade/promote')).body['phase'], 'promoted');
+  assert.deepEqual(await texts('upgrade=candidate'), before);
+  for (const { attempts } of await gateway.calls(3 * asked.length))
     assert.deepEqual(
       attempts.map(({ outcome }) => outcome),
       ['ok'],

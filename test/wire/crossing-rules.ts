@@ -221,6 +221,13 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
   },
   {
     ...REQUEST,
+    path: 'parameters.stop',
+    change: 'lost',
+    via: ['responses'],
+    reason: 'The Responses API has no stop sequences: the gateway cuts the answer by itself.',
+  },
+  {
+    ...REQUEST,
     path: 'parameters.n',
     before: 1,
     change: 'lost',

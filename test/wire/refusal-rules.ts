@@ -41,12 +41,6 @@ export const REFUSAL_RULES: readonly RefusalRule[] = [
       'The tool that stands for a JSON answer has this name, on the way back it looks like a caller’s own.',
   },
   {
-    message: /^'(stop|stop_sequences|generationConfig\.stopSequences)' cannot be expressed/,
-    via: ['responses'],
-    count: 5,
-    reason: 'The Responses API has no stop sequences.',
-  },
-  {
     message: /is the user's last turn and says nothing that could be answered/,
     count: 12,
     reason: 'Other providers take no empty turn, and without it the last answer would go on instead.',

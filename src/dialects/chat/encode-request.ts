@@ -13,7 +13,7 @@ import { withLegalNames } from '../legal-names.ts';
 import { withClientFunctions } from '../messages/client-tools.ts';
 import type { ModelNames } from '../model-names.ts';
 import { offerTools } from '../offered-tools.ts';
-import { parameterName, planParameters, tooManyStops, type WrittenParameter } from '../parameters.ts';
+import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
 import { withReadableParts } from '../readable-parts.ts';
 import { askedOfOpenAi } from '../tiers.ts';
 import { encodeMessages } from './encode-messages.ts';
@@ -67,6 +67,7 @@ export function encodeRequest(
     body: { ...body, ...own },
     dropped: target.dropped,
     ...(said ? { toolNames: said } : {}),
+    ...(target.cutAt ? { cutAt: target.cutAt } : {}),
   };
 }
 
@@ -94,7 +95,6 @@ function encodeParameters(target: Target): JsonObject {
   const reasoning = encodeReasoningRequest(target);
   const refuses = refusedParameters(target, asksForReasoning(reasoning, target.traits));
   const fields = written.flatMap((parameter): [string, JsonValue][] => {
-    refuseStops(parameter, target);
     if (refuses(parameter)) {
       target.drop(parameterName(target.conversation, parameter.key));
       return [];
@@ -114,14 +114,6 @@ function parameterValue(
 ): JsonValue | undefined {
   if (key === 'serviceTier') return askedOfOpenAi(value as JsonValue, conversation.dialect);
   return key === 'endUser' && !sameDialect ? shortenEndUser(String(value)) : (value as JsonValue);
-}
-
-/** Where a stop sequence is left out, the answer goes on behind it. */
-function refuseStops({ key, value }: WrittenParameter, target: Target): void {
-  const { conversation, traits, sameDialect } = target;
-  // A caller of this dialect gets OpenAI's own words.
-  if (sameDialect || key !== 'stop' || !Array.isArray(value) || value.length <= traits.mostStops) return;
-  throw tooManyStops(conversation, traits.mostStops);
 }
 
 /** Which parameters the model would answer with an error. */

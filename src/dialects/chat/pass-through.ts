@@ -35,6 +35,7 @@ export const passThrough: PassThrough = {
     'modalities',
     'data_sources',
     'kv_transfer_params',
+    'stop',
     ...outputFieldNames('chat'),
     ...tierFieldNames('chat'),
     ...backgroundFieldNames('chat'),

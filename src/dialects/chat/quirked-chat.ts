@@ -85,6 +85,11 @@ export class QuirkedChat {
     return rewrite(this.#embeddings, body, places, model);
   }
 
+  /** How many stop sequences a model takes at this provider, whatever its name says. */
+  mostStops(model: string): number {
+    return this.#quirks.mostStops?.(model) ?? Number.POSITIVE_INFINITY;
+  }
+
   /** The fields of a request whose places `rewriteRequest` is to be told. */
   get wantedFields(): WordTable {
     return this.#fields.wanted;
@@ -105,7 +110,7 @@ export class QuirkedChat {
     const showsReasoning = this.#quirks.hidesReasoning !== true;
     const options = {
       ...{ reasoning, demandsReasoning, showsReasoning },
-      ...{ emulatesCustomTools, narrowsTools, files, images },
+      ...{ emulatesCustomTools, narrowsTools, files, images, mostStops: this.mostStops(model) },
     };
     const encoded = encodeRequest(conversation, model, names, options);
     const dropped = new Set(encoded.dropped);

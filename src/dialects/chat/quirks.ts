@@ -21,6 +21,8 @@ export interface ChatQuirks extends MessageQuirks {
   forcedTools?: readonly ForcedTools[];
   /** `tool_choice` is not read: a tool that must be called is offered alone, and none where none may be. */
   toolChoice?: 'unread';
+  /** How many stop sequences a model takes, where those are fewer than its name tells (`model-traits.ts`). */
+  mostStops?: (model: string) => number;
   /**
    * Fields to write where the request says nothing of what they are about, for models that would refuse it. What the caller said itself stands.
    * Not asked beside a tool that must be called: `forcedTools` is about that.

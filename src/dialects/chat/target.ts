@@ -2,6 +2,7 @@ import type { CacheHint, Conversation } from '../../conversation/conversation.ts
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord } from '../caller-words.ts';
 import type { ModelNames } from '../model-names.ts';
+import { withTakenStops } from '../stops/taken-stops.ts';
 import { encodeCacheHint } from './cache-hints.ts';
 import type { FileForm } from './file-parts.ts';
 import { COMPATIBLE, type ModelTraits, modelTraits } from './model-traits.ts';
@@ -20,6 +21,8 @@ export interface TargetOptions {
   files?: FileForm | undefined;
   /** It reads images that are in the request alone. */
   images?: 'inline' | undefined;
+  /** How many stop sequences the server takes; what its model's name says of that holds as well. */
+  mostStops?: number | undefined;
   /** Its answers hold what the model thinks. Where nothing is said, those of OpenAI's models do not. */
   showsReasoning?: boolean;
 }
@@ -37,6 +40,8 @@ export class Target {
   readonly showsReasoning: boolean;
   readonly files: FileForm | undefined;
   readonly images: 'inline' | undefined;
+  /** Stop sequences that the model does not take. */
+  readonly cutAt: readonly string[] | undefined;
   readonly #dropped = new Set<string>();
 
   constructor(
@@ -51,9 +56,9 @@ export class Target {
       showsReasoning,
       files,
       images,
+      mostStops = Number.POSITIVE_INFINITY,
     }: TargetOptions = {},
   ) {
-    this.conversation = conversation;
     this.reasoning = reasoning;
     this.demandsReasoning = demandsReasoning;
     this.emulatesCustomTools = emulatesCustomTools;
@@ -63,6 +68,9 @@ export class Target {
     // A server that may be anyone's gets what callers of its dialect say, as where it passes through.
     const isPassedOn = names === 'anyone' && conversation.dialect === 'chat';
     this.traits = isPassedOn ? COMPATIBLE : modelTraits(model, names);
+    const taken = withTakenStops(conversation, Math.min(this.traits.mostStops, mostStops));
+    this.conversation = taken.conversation;
+    this.cutAt = taken.cutAt;
     this.isOpenAi = names === 'deployment' || !this.traits.openParameters;
     this.showsReasoning = showsReasoning ?? this.traits.reasoning === 'unknown';
   }

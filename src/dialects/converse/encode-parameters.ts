@@ -1,6 +1,5 @@
-import type { Parameters } from '../../conversation/conversation.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
-import { fitParameter, lossNames, setPath, withoutEmptyStops } from '../messages/encode-parameters.ts';
+import { fitParameter, lossNames, setPath } from '../messages/encode-parameters.ts';
 import { parameterName, planParameters } from '../parameters.ts';
 import type { EncodeContext } from './encode-context.ts';
 
@@ -30,22 +29,10 @@ export function encodeParameters(context: EncodeContext, thinks: boolean): JsonO
       continue;
     }
     const place = key === 'topK' ? traits.topK && `additionalModelRequestFields.${traits.topK}` : path;
-    const fitted = place === undefined ? undefined : fit(context, key, value as JsonValue, thinks);
+    const fitted =
+      place === undefined ? undefined : fitParameter(context.messages, key, value as JsonValue, thinks);
     for (const loss of lossNames(name, value as JsonValue, fitted)) dropped.add(loss);
     if (fitted !== undefined && place !== undefined) setPath(body, place.split('.'), fitted);
   }
   return body;
-}
-
-/** What Claude does not take of a parameter; the API itself wants no more than that a stop sequence is not empty. */
-function fit(
-  { messages, traits }: EncodeContext,
-  key: keyof Parameters,
-  value: JsonValue,
-  thinks: boolean,
-): JsonValue | undefined {
-  const isClaude = traits.reasoning === 'claude';
-  return key === 'stop' && !isClaude && Array.isArray(value)
-    ? withoutEmptyStops(value)
-    : fitParameter(messages, key, value, thinks);
 }

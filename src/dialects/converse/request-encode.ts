@@ -8,6 +8,7 @@ import { withClientFunctions } from '../messages/client-tools.ts';
 import { planMaxTokens } from '../messages/encode-parameters.ts';
 import { offerTools } from '../offered-tools.ts';
 import { withReadableParts } from '../readable-parts.ts';
+import { isVisible, withTakenStops } from '../stops/taken-stops.ts';
 import { inConverseWords } from './anthropic-words.ts';
 import { clientTool, clientToolNames, withToolFlags } from './client-tools.ts';
 import { isTakenReasoning } from './encode-blocks.ts';
@@ -47,7 +48,12 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
   const readable = withClientFunctions(withReadableParts(reworded.conversation, 'converse'), isTaken);
   const clients = clientToolNames(readable, traits);
   const { conversation: offered, unsaid } = offerTools(readable, 'converse', false, clients);
-  const { conversation, said } = withLegalNames(offered, TOOL_NAMES, 'converse');
+  const { conversation: named, said } = withLegalNames(offered, TOOL_NAMES, 'converse');
+  const { conversation, cutAt } = withTakenStops(
+    named,
+    Number.POSITIVE_INFINITY,
+    traits.reasoning === 'claude' ? isVisible : undefined,
+  );
   const foreign = foreignFields(conversation, 'converse').filter((name) => !BEDROCK_FIELDS.has(name));
   const context = encodeContext(conversation, model);
   for (const name of [...reworded.unsaid, ...unsaid, ...foreign]) context.dropped.add(name);
@@ -95,7 +101,11 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
     ...(parameters['serviceTier'] ? { serviceTier: parameters['serviceTier'] } : {}),
     ...extra,
   };
-  return { body, dropped: [...context.dropped], ...(said ? { toolNames: said } : {}) };
+  return {
+    ...{ body, dropped: [...context.dropped] },
+    ...(said ? { toolNames: said } : {}),
+    ...(cutAt ? { cutAt } : {}),
+  };
 }
 
 /** A budget of thinking must fit below the limit, so there must be one. */

@@ -2,13 +2,13 @@ import type { Conversation, Parameters } from '../../conversation/conversation.t
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { changedTo } from '../caller-words.ts';
 import { geminiModalities } from '../foreign-fields.ts';
-import { parameterName, planParameters, tooManyAnswers, tooManyStops } from '../parameters.ts';
+import { parameterName, planParameters, tooManyAnswers } from '../parameters.ts';
 import type { ModelTraits } from './models.ts';
 import { defined } from './proto.ts';
 import { encodeThinking } from './thinking.ts';
 
 /** Source: Gemini API reference, `GenerationConfig.stopSequences`. */
-const MOST_STOPS = 5;
+export const MOST_STOPS = 5;
 
 /**
  * `generationConfig`; what the model does not take of it is dropped and named, or refused where the answer would be another one.
@@ -67,8 +67,7 @@ function fit(
   { mostOutputTokens, mostCandidates }: ModelTraits,
   dropped: string[],
 ): unknown {
-  const { stop, maxOutputTokens = 0, n = 1 } = conversation.parameters;
-  if (key === 'stop' && stop && stop.length > MOST_STOPS) throw tooManyStops(conversation, MOST_STOPS);
+  const { maxOutputTokens = 0, n = 1 } = conversation.parameters;
   if (key === 'n' && n > mostCandidates) throw tooManyAnswers(conversation, mostCandidates);
   if (key !== 'maxOutputTokens' || maxOutputTokens <= mostOutputTokens) return conversation.parameters[key];
   dropped.push(changedTo(parameterName(conversation, key), mostOutputTokens));

@@ -7,9 +7,10 @@ import { withLegalNames } from '../legal-names.ts';
 import { withClientFunctions } from '../messages/client-tools.ts';
 import { offerTools } from '../offered-tools.ts';
 import { withReadableParts } from '../readable-parts.ts';
+import { withTakenStops } from '../stops/taken-stops.ts';
 import { isForeignThought } from './carried-signatures.ts';
 import { encodeContents } from './contents-encode.ts';
-import { encodeGenerationConfig } from './generation-config.ts';
+import { encodeGenerationConfig, MOST_STOPS } from './generation-config.ts';
 import { modelTraits } from './models.ts';
 import { planOutput } from './output-format.ts';
 import { defined, overlay, ownFields } from './proto.ts';
@@ -27,7 +28,10 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
     withClientFunctions(withReadableParts(asked, 'gemini')),
     'gemini',
   );
-  const { conversation, said } = withLegalNames(offered, TOOL_NAMES, 'gemini');
+  const { conversation: named, said } = withLegalNames(offered, TOOL_NAMES, 'gemini');
+  // Nobody of its own callers was ever given more.
+  const mostStops = offered.dialect === 'gemini' ? Number.POSITIVE_INFINITY : MOST_STOPS;
+  const { conversation, cutAt } = withTakenStops(named, mostStops);
   const foreign = foreignFields(conversation, 'gemini');
   const traits = modelTraits(model);
   const output = planOutput(conversation, traits);
@@ -45,6 +49,7 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
   return {
     body: mergeOwnFields(body, ownFields(conversation.extra)),
     ...(said ? { toolNames: said } : {}),
+    ...(cutAt ? { cutAt } : {}),
     dropped: [
       ...new Set([
         ...foreignParts(conversation, 'gemini', (part) => isWrittenReasoning(conversation, part)),

@@ -1,5 +1,4 @@
-import type { Conversation, Parameters } from '../../conversation/conversation.ts';
-import { invalidRequest } from '../../conversation/gateway-error.ts';
+import type { Parameters } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { changedTo } from '../caller-words.ts';
 import { parameterName, planParameters } from '../parameters.ts';
@@ -78,7 +77,7 @@ export function fitParameter(
     case 'topK':
       return takesSampling && !thinks ? value : undefined;
     case 'stop':
-      return fitStop(conversation, value);
+      return Array.isArray(value) ? withoutEmptyStops(value) : value;
     case 'serviceTier':
       return isNative ? value : fitServiceTier(value);
     default:
@@ -86,35 +85,11 @@ export function fitParameter(
   }
 }
 
-/**
- * A sequence of nothing but white space is refused by the API, and where it is left out the answer goes on behind it. An empty one
- * says nothing. The same list comes back where nothing is wrong.
- */
-function fitStop(conversation: Conversation, value: JsonValue): JsonValue | undefined {
-  if (!Array.isArray(value)) return value;
-  const blank = value.findIndex((sequence) => isBlank(sequence));
-  if (blank >= 0) throw blankStop(conversation, value.length === 1 ? '' : `[${blank}]`);
-  return withoutEmptyStops(value);
-}
-
 /** The same list comes back where none is empty. */
-export function withoutEmptyStops(sequences: JsonValue[]): JsonValue | undefined {
+function withoutEmptyStops(sequences: JsonValue[]): JsonValue | undefined {
   const filled = sequences.filter((sequence) => sequence !== '');
   if (filled.length === sequences.length) return sequences;
   return filled.length > 0 ? filled : undefined;
-}
-
-function isBlank(sequence: JsonValue): boolean {
-  return typeof sequence === 'string' && sequence !== '' && sequence.trim() === '';
-}
-
-function blankStop(conversation: Conversation, place: string): Error {
-  const name = `${parameterName(conversation, 'stop')}${place}`;
-  return invalidRequest(
-    `'${name}' is nothing but white space, and the model this call goes to does not stop at that. Say it with other characters, or choose another model.`,
-    name,
-    'unsupported_parameter',
-  );
 }
 
 function fitServiceTier(value: JsonValue): JsonValue | undefined {

@@ -5,6 +5,7 @@ import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts, isReasoningOf } from '../foreign-parts.ts';
 import { withLegalNames } from '../legal-names.ts';
 import { offerTools } from '../offered-tools.ts';
+import { isVisible, withTakenStops } from '../stops/taken-stops.ts';
 import { encodeContext } from './encode-context.ts';
 import { encodeParameters, planMaxTokens } from './encode-parameters.ts';
 import { planTools, TOOL_NAMES } from './encode-tools.ts';
@@ -20,7 +21,8 @@ import { planThinking } from './thinking.ts';
  */
 export function encodeRequest(asked: Conversation, model: string): EncodedRequest {
   const { conversation: offered, unsaid } = offerTools(asked, 'messages');
-  const { conversation, said } = withLegalNames(offered, TOOL_NAMES, 'messages');
+  const { conversation: named, said } = withLegalNames(offered, TOOL_NAMES, 'messages');
+  const { conversation, cutAt } = withTakenStops(named, Number.POSITIVE_INFINITY, isVisible);
   const foreign = foreignFields(conversation, 'messages');
   const context = encodeContext(conversation, model);
   for (const name of foreignParts(conversation, 'messages', isReasoningOf('messages')))
@@ -60,7 +62,11 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
     stream: conversation.stream,
     ...extra,
   };
-  return { body, dropped: [...context.dropped], ...(said ? { toolNames: said } : {}) };
+  return {
+    ...{ body, dropped: [...context.dropped] },
+    ...(said ? { toolNames: said } : {}),
+    ...(cutAt ? { cutAt } : {}),
+  };
 }
 
 function instructions(...sentences: (string | undefined)[]): JsonObject[] {

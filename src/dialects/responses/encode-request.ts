@@ -15,6 +15,7 @@ import { offerTools } from '../offered-tools.ts';
 import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
 import { withReadableParts } from '../readable-parts.ts';
 import { wishToSee } from '../shown-reasoning.ts';
+import { withTakenStops } from '../stops/taken-stops.ts';
 import { askedOfOpenAi } from '../tiers.ts';
 import { INCLUDE_LOGPROBS } from './decode-request.ts';
 import { encodeInput, isWritten } from './encode-items.ts';
@@ -42,7 +43,8 @@ export function encodeRequest(
     withClientFunctions(withReadableParts(asked, 'responses')),
     'responses',
   );
-  const { conversation, said } = withLegalNames(offered, TOOL_NAMES, 'responses');
+  const { conversation: named, said } = withLegalNames(offered, TOOL_NAMES, 'responses');
+  const { conversation, cutAt } = withTakenStops(named, 0);
   const foreign = foreignFields(conversation, 'responses');
   const target = new ResponsesTarget(conversation, model, names);
   for (const name of foreignParts(conversation, 'responses', isWritten)) target.drop(name);
@@ -63,7 +65,7 @@ export function encodeRequest(
     ...openAiModeration(conversation),
     ...own,
   };
-  return { body, dropped: target.dropped, ...(said ? { toolNames: said } : {}) };
+  return { body, dropped: target.dropped, ...(said ? { toolNames: said } : {}), ...(cutAt ? { cutAt } : {}) };
 }
 
 /** What this API does unless it is told, and other dialects do not. */

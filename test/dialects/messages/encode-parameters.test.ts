@@ -97,20 +97,6 @@ for (const { name, given, model, sent, dropped } of ROWS) {
   });
 }
 
-for (const [stop, param] of [
-  [['\n\n'], 'stop'],
-  [[' ', 'END'], 'stop[0]'],
-  [['', 'END', '\t\n'], 'stop[2]'],
-] as const) {
-  test(`a stop sequence of nothing but white space is refused, for the answer would go on behind it: ${JSON.stringify(stop)}`, () => {
-    assert.throws(() => encode({ parameters: { stop: [...stop] } }), {
-      kind: 'invalid_request',
-      code: 'unsupported_parameter',
-      param,
-    });
-  });
-}
-
 test('several choices are refused', () => {
   assert.throws(
     () => encode({ parameters: { n: 2 } }),

@@ -152,14 +152,9 @@ test('a limit below the least that the API takes is that least, and told so in t
   assert.deepEqual(own.dropped, []);
 });
 
-for (const parameters of [{ stop: ['x'] }, { n: 2 }] satisfies Parameters[]) {
-  test(`${Object.keys(parameters).join()} is refused: the answer would be another one without it`, () => {
-    assert.throws(() => encode({ parameters }), {
-      kind: 'invalid_request',
-      param: Object.keys(parameters)[0],
-    });
-  });
-}
+test('several answers are refused: the answer would be another one', () => {
+  assert.throws(() => encode({ parameters: { n: 2 } }), { kind: 'invalid_request', param: 'n' });
+});
 
 test('sampling parameters that a reasoning model refuses are left out, whatever the caller speaks', () => {
   const parameters = { temperature: 0.3 };

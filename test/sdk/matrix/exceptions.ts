@@ -37,17 +37,6 @@ export const EXCEPTIONS: readonly Exception[] = [
       'OpenAI makes a summary of what its models think for those who ask to see it, which callers of Chat Completions do with `reasoning: { exclude: false }`. Tool loops go on without it.',
   },
   {
-    providers: ['openai-responses', 'azure-openai-responses'],
-    features: ['stop reason'],
-    outcome: {
-      chat: 'refused: stop',
-      messages: 'refused: stop_sequences',
-      gemini: 'refused: generationConfig.stopSequences',
-    },
-    reason:
-      'The Responses API has no stop sequences, and without them the answer would be another. The other reasons are as everywhere.',
-  },
-  {
     providers: ['gemini', 'vertex-gemini'],
     features: ['reasoning'],
     outcome: {
@@ -127,17 +116,6 @@ export const EXCEPTIONS: readonly Exception[] = [
     },
     reason:
       'Grok 4 thinks as much as it finds right: it refuses to be told how much. xAI documents no field in which thoughts would go back.',
-  },
-  {
-    providers: ['xai'],
-    features: ['stop reason'],
-    outcome: {
-      chat: 'refused: stop',
-      messages: 'refused: stop_sequences',
-      gemini: 'refused: generationConfig.stopSequences',
-    },
-    reason:
-      'Reasoning models of xAI take no stop sequences, and without them the answer would be another. The other reasons are as everywhere.',
   },
   {
     providers: ['deepseek'],
