@@ -41,7 +41,7 @@ const run = spawn(
   [
     '--test',
     // By itself the runner leaves one core unused; many tests wait for time to pass, and more files use that.
-    `--test-concurrency=${availableParallelism() + 2}`,
+    `--test-concurrency=${availableParallelism() + 3}`,
     '--test-timeout=240000',
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',

@@ -94,7 +94,7 @@ test('what the stable version answers in the place of the candidate is kept, and
   // The candidate was asked, and that is paid.
   assert.equal(record?.attempts.length, 1);
   assert.equal(record?.costMicroUsd, 5);
-  assert.deepEqual(record?.rollout?.flags, ['failed', 'output_judged', 'output_invalid']);
+  assert.deepEqual(record?.rollout?.flags, ['failed', 'stood_in', 'output_judged', 'output_invalid']);
 });
 
 test('a stream, a model and another format have the same', async () => {

@@ -37,6 +37,9 @@ const ALONE = new Set([
   'test/workers/workers.test.ts',
 ]);
 
+/** Their groups take the longest: much in them waits for time to pass. */
+const LONG = ['rollouts', 'gateway'];
+
 /**
  * Every entry is a process of its own. Starting it often takes longer than the tests, so that files share one: a module that loads
  * them, written to `cache`. Neighbours do, as they load the same.
@@ -52,8 +55,13 @@ export function listTestFiles(cache: string): string[] {
   const groups = Array.from({ length: Math.ceil(sharing.length / SHARING) }, (_, index) =>
     writeGroup(cache, index, sharing.slice(index * SHARING, (index + 1) * SHARING)),
   );
+  const isLong = (group: string) => LONG.some((folder) => group.includes(folder));
   // Whatever is long begins early, so that nothing long is left for the end.
-  return [...files.filter((file) => ALONE.has(file)), ...groups];
+  return [
+    ...groups.filter(isLong),
+    ...files.filter((file) => ALONE.has(file)),
+    ...groups.filter((group) => !isLong(group)),
+  ];
 }
 
 /**
