@@ -30,7 +30,7 @@ import { answerAtRandom, PROVIDER_KEY } from './upstream-answers.ts';
  * Mutated requests through every door, over HTTP, to providers of every kind that answer with recordings, sound ones and
  * mutated ones. Whatever comes: no failure of the gateway, no call without an end, nothing left over.
  */
-const CALLS = scale({ sample: 600, heavy: 100_000 });
+const CALLS = scale({ sample: 400, heavy: 100_000 });
 /** Calls that run at a time: each lane has its own providers, so that a provider knows whose call it answers. */
 const LANES = 8;
 /** No call takes longer, whatever it meets. */

@@ -30,8 +30,8 @@ const SCORED = 0.3;
 const USERS = 10_000;
 /** How often the controller looks. */
 const LOOK_MS = 1_000;
-const ROLLOUTS = scale({ sample: 12, heavy: 2_000 });
-/** The median of a dozen strays. */
+const ROLLOUTS = scale({ sample: 8, heavy: 2_000 });
+/** The median of a few strays. */
 const MOST_CALLS = scale({ sample: 400, heavy: 300 });
 /** What only some calls have takes as many more. */
 const MOST_OF_SOME = 500;

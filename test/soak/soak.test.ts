@@ -22,13 +22,15 @@ import { call } from '../workers/keep-alive-clients.ts';
 
 /** Seconds of load before what is held is measured first; the soak; a round of it. The share of a core that the gateway is to be busy. */
 const { warmUpSeconds, soakSeconds, roundSeconds, busy, heapRoomMb } = scale({
-  sample: { warmUpSeconds: 6, soakSeconds: 10, roundSeconds: 2, busy: 0.3, heapRoomMb: 3 },
+  sample: { warmUpSeconds: 4, soakSeconds: 6, roundSeconds: 2, busy: 0.3, heapRoomMb: 3 },
   heavy: { warmUpSeconds: 120, soakSeconds: 780, roundSeconds: 10, busy: 0.7, heapRoomMb: 8 },
 });
 
 /** Of what the process holds altogether, which is not given back at once. Judged in the long soak alone: V8's heap takes minutes to find its size. */
 const MEMORY_ROOM = 1.15;
 const LOOP_DELAY_S = 0.02;
+/** For so long a connection to a provider that says nothing else is kept, and somewhat more. */
+const KEPT_ALIVE_MS = 5_000;
 
 after(stopAllProcesses);
 
@@ -162,8 +164,8 @@ async function measureAtRest(
       await sleep(50);
     }
   }
-  // Connections that callers closed are gone from both ends.
-  await sleep(2_000);
+  // Connections that callers closed are gone from both ends, and those to providers have been of no use for as long as they are kept.
+  await sleep(KEPT_ALIVE_MS);
   return { ...(await measureHeld(gateway.output())), sockets: countSockets(gateway.pid) };
 }
 
