@@ -4,15 +4,19 @@ import type { Report } from './report.ts';
 
 const LATEST = join(import.meta.dirname, '../results/latest.json');
 
-/** Keeps the report of the latest run. */
+const LATEST_FULL = join(import.meta.dirname, '../results/latest-full.json');
+
+/** Keeps the report of the latest run, and of the latest one that was full. */
 export function writeResults(report: Report): void {
   mkdirSync(dirname(LATEST), { recursive: true });
-  writeFileSync(LATEST, `${JSON.stringify(report, null, 2)}\n`);
+  const text = `${JSON.stringify(report, null, 2)}\n`;
+  writeFileSync(LATEST, text);
+  if (report.isFull) writeFileSync(LATEST_FULL, text);
 }
 
-/** The report of the latest run. Throws where there is none, or one that an earlier version of the bench wrote. */
+/** The report of the latest full run. Throws where there is none, or one that an earlier version of the bench wrote. */
 export function readResults(): Report {
-  const report = JSON.parse(readFileSync(LATEST, 'utf8')) as Report;
-  if (report.formatVersion !== 2) throw new Error(`${LATEST} is of another version: run the bench again`);
+  const report = JSON.parse(readFileSync(LATEST_FULL, 'utf8')) as Report;
+  if (report.formatVersion !== 2) throw new Error(`${LATEST_FULL} is of another version: run the bench again`);
   return report;
 }
