@@ -57,7 +57,8 @@ export function renderChart(results: Results): string {
   }
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" width="${WIDTH}" height="${y}" ` +
-    `font-family="system-ui, sans-serif" font-size="12" fill="#7d8590">\n${parts.join('\n')}\n</svg>\n`
+    `font-family="system-ui, sans-serif" font-size="12" fill="#7d8590">\n` +
+    `<title>What Fairlead costs beside others</title>\n${parts.join('\n')}\n</svg>\n`
   );
 }
 

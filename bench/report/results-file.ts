@@ -17,6 +17,7 @@ export function writeResults(report: Report): void {
 /** The report of the latest full run. Throws where there is none, or one that an earlier version of the bench wrote. */
 export function readResults(): Report {
   const report = JSON.parse(readFileSync(LATEST_FULL, 'utf8')) as Report;
-  if (report.formatVersion !== 2) throw new Error(`${LATEST_FULL} is of another version: run the bench again`);
+  if (report.formatVersion !== 2)
+    throw new Error(`${LATEST_FULL} is of another version: run the bench again`);
   return report;
 }
