@@ -39,11 +39,16 @@ interface Estimate {
   groups: number;
 }
 
+/** What happens or does not is 1 or 0: how far calls of one user lie apart is known by how often it happens. */
+export type ValueKind = 'happened' | 'amount';
+
 /** Whether values are higher on the candidate's side than who its users are explains. */
 export class BetweenUsers {
   readonly #state: BetweenUsersState;
+  readonly #kind: ValueKind;
 
-  constructor(state?: BetweenUsersState) {
+  constructor(kind: ValueKind, state?: BetweenUsersState) {
+    this.#kind = kind;
     const none = (): Groups => ({ calls: new Array(GROUPS).fill(0), sums: new Array(GROUPS).fill(0) });
     this.#state = structuredClone(state ?? { stable: none(), candidate: none(), next: 0 });
   }
@@ -67,7 +72,8 @@ export class BetweenUsers {
   get chance(): number {
     const [stable, candidate] = [estimate(this.#state.stable), estimate(this.#state.candidate)];
     if (!stable || !candidate || candidate.mean <= stable.mean) return 1;
-    return Math.max(tailOf(stable, candidate), leastChance(stable.groups, candidate.groups));
+    const noise = this.#kind === 'happened' ? noiseOf : () => 0;
+    return Math.max(tailOf(stable, candidate, noise), leastChance(stable.groups, candidate.groups));
   }
 
   #forgetHalf(): void {
@@ -87,10 +93,24 @@ function estimate({ calls, sums }: Groups): Estimate | undefined {
   return { calls: total, mean, apart: (apart / total) * (groups / (groups - 1)), groups };
 }
 
-/** The probability of so large a difference. */
-function tailOf(stable: Estimate, candidate: Estimate): number {
-  const ofStable = varianceOf(stable, candidate);
-  const ofCandidate = varianceOf(candidate, stable);
+/** How far calls lie apart of which something happens to this share, by call. */
+function noiseOf(share: number): number {
+  return share * (1 - share);
+}
+
+/**
+ * The probability of so large a difference.
+ *
+ * @param noise how far the calls of users who are all alike lie apart at a mean, where that says it; else 0
+ */
+function tailOf(stable: Estimate, candidate: Estimate, noise: (mean: number) => number): number {
+  const calls = stable.calls + candidate.calls;
+  // As it would be if both sides were alike.
+  const common = noise((stable.mean * stable.calls + candidate.mean * candidate.calls) / calls);
+  const [ofStable, ofCandidate] = [stable, candidate].map((side) => {
+    const unlike = unlikeness(side, side === stable ? candidate : stable, noise);
+    return (unlike + common) / side.calls;
+  }) as [number, number];
   const variance = ofStable + ofCandidate;
   if (variance === 0) return 0;
   const freedom =
@@ -101,13 +121,16 @@ function tailOf(stable: Estimate, candidate: Estimate): number {
 }
 
 /**
- * Of a side's mean. Few users may be alike by chance, and those of all are no less unlike for it: by call, users lie apart as much on either side
- * where their side came by chance.
+ * How far a side's users lie apart, by call, beyond the noise of their calls. Few users may be alike by chance, and those of all are no less unlike
+ * for it: by call, users lie apart as much on either side where their side came by chance.
  */
-function varianceOf(side: Estimate, other: Estimate): number {
-  const [own, others] = [side.groups - 1, other.groups - 1];
-  const ofBoth = (side.apart * own + other.apart * others) / (own + others);
-  return Math.max(side.apart, ofBoth) / side.calls;
+function unlikeness(side: Estimate, other: Estimate, noise: (mean: number) => number): number {
+  const [own, others] = [side, other].map(({ apart, mean }) => Math.max(0, apart - noise(mean))) as [
+    number,
+    number,
+  ];
+  const freedom = side.groups + other.groups - 2;
+  return Math.max(own, (own * (side.groups - 1) + others * (other.groups - 1)) / freedom);
 }
 
 /** At the most. */

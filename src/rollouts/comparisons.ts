@@ -1,4 +1,4 @@
-import { BetweenUsers, type BetweenUsersState } from './between-users.ts';
+import { BetweenUsers, type BetweenUsersState, type ValueKind } from './between-users.ts';
 import { Wealth, type WealthState } from './wealth.ts';
 
 /** Who answers a call while a rollout is under way. */
@@ -43,11 +43,11 @@ abstract class Comparison {
   readonly #users: BetweenUsers;
   #open: Tallies;
 
-  constructor(sizes: number, state: ComparisonState | undefined) {
+  constructor(kind: ValueKind, sizes: number, state: ComparisonState | undefined) {
     this.wealth = new Wealth(sizes, state?.wealth);
     this.all = structuredClone(state?.all ?? noTallies());
     this.#open = structuredClone(state?.open ?? noTallies());
-    this.#users = new BetweenUsers(state?.users);
+    this.#users = new BetweenUsers(kind, state?.users);
   }
 
   get state(): ComparisonState {
@@ -101,7 +101,7 @@ export class ShareComparison extends Comparison {
 
   /** @param expected the share that is likely for the stable, as long as little is known of it; it decides no more than how soon there is evidence */
   constructor(expected: number, state?: ComparisonState) {
-    super(ODDS_RATIOS.length, state);
+    super('happened', ODDS_RATIOS.length, state);
     this.#expected = expected;
   }
 
@@ -149,7 +149,7 @@ export class QuantileComparison extends Comparison {
   #bound: number | undefined;
 
   constructor(quantile: number, ratio: number, state?: QuantileState) {
-    super(ODDS_RATIOS.length, state);
+    super('happened', ODDS_RATIOS.length, state);
     this.#quantile = quantile;
     this.#ratio = ratio;
     this.#recent = [...(state?.recent ?? [])];
@@ -224,7 +224,7 @@ export class MeanComparison extends Comparison {
   readonly #ratio: number;
 
   constructor(ratio: number, state?: ComparisonState) {
-    super(STAKES.length, state);
+    super('amount', STAKES.length, state);
     this.#ratio = ratio;
   }
 
@@ -255,7 +255,7 @@ const MOST_MEANS = 4;
 /** Whether the candidate's scores, from 0 to 1, are lower than the stable's on average. The bets are those of `MeanComparison`; what is bounded needs no scale to be learned. */
 export class ScoreComparison extends Comparison {
   constructor(state?: ComparisonState) {
-    super(STAKES.length, state);
+    super('amount', STAKES.length, state);
   }
 
   observe(side: Side, score: number, user?: number): void {

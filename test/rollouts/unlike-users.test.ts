@@ -194,7 +194,7 @@ test('calls whose side is none of chance are held against limits, and compared w
 
 describe('who the users are', () => {
   test('explains all where one side has but one', () => {
-    const users = new BetweenUsers();
+    const users = new BetweenUsers('happened');
     for (let call = 0; call < 100; call++) {
       users.add('stable', call % 30, 0);
       users.add('candidate', 5, 1);
@@ -202,7 +202,7 @@ describe('who the users are', () => {
     assert.equal(users.chance, 1);
   });
   test('explains no more than how many ways there are to share them out', () => {
-    const users = new BetweenUsers();
+    const users = new BetweenUsers('happened');
     for (let call = 0; call < 100; call++) {
       users.add('stable', call % 4, 0);
       users.add('candidate', 4 + (call % 3), 1);
@@ -211,7 +211,7 @@ describe('who the users are', () => {
     assert.ok(Math.abs(users.chance - 1 / 35) < 1e-9);
   });
   test('explains what many users have on either side, however alike the few of the candidate are', () => {
-    const users = new BetweenUsers();
+    const users = new BetweenUsers('happened');
     for (let call = 0; call < 3_200; call++) {
       users.add('stable', call % 32, call % 2);
       if (call < 400) users.add('candidate', 3 + 2 * (call % 4), 1);
@@ -220,10 +220,10 @@ describe('who the users are', () => {
     assert.ok(users.chance > 0.01, `${users.chance}`);
   });
   test('is known after a restart as before it', () => {
-    const users = new BetweenUsers();
+    const users = new BetweenUsers('amount');
     for (let call = 0; call < 200; call++)
       users.add(call % 2 ? 'stable' : 'candidate', call * 7919, call % 3);
-    const again = new BetweenUsers(JSON.parse(JSON.stringify(users.state)));
+    const again = new BetweenUsers('amount', JSON.parse(JSON.stringify(users.state)));
     assert.equal(again.chance, users.chance);
     assert.deepEqual(again.state, users.state);
   });
