@@ -92,6 +92,13 @@ const STREAMS = {
   calls: { quick: 50, full: 100 },
 } as const;
 
+const TRANSLATED_STREAMS = {
+  ...STREAMS,
+  byNameOnly: 'quick',
+  subjects: ['nginx', 'fairlead', 'portkey', 'litellm'],
+  translated: true,
+} as const;
+
 const LATENCY = {
   measure: 'latency',
   // At these rates LiteLLM has a queue alone.
@@ -139,22 +146,16 @@ export const SCENARIOS: readonly Scenario[] = [
   { ...STREAMS, name: 'stream-one-by-one', title: 'Stream, a chunk a packet', answer: ONE_BY_ONE },
   { ...STREAMS, name: 'stream-burst', title: 'Stream, ten chunks a packet', answer: BURSTS },
   {
-    ...STREAMS,
+    ...TRANSLATED_STREAMS,
     name: 'translated-one-by-one',
-    byNameOnly: 'quick',
-    subjects: ['nginx', 'fairlead', 'portkey', 'litellm'],
     title: 'Stream, translated from Anthropic Messages to chat, a chunk a packet (nginx: passed on as it is)',
-    translated: true,
     answer: ONE_BY_ONE,
   },
   {
-    ...STREAMS,
+    ...TRANSLATED_STREAMS,
     name: 'translated-burst',
-    byNameOnly: 'quick',
-    subjects: ['nginx', 'fairlead', 'portkey', 'litellm'],
     title:
       'Stream, translated from Anthropic Messages to chat, ten chunks a packet (nginx: passed on as it is)',
-    translated: true,
     answer: BURSTS,
   },
   {
