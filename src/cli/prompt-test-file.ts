@@ -2,6 +2,8 @@ import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { parseDuration } from '../config/units.ts';
 import type { JsonObject, JsonValue } from '../conversation/json.ts';
+import { PromptFileError } from '../prompts/problem.ts';
+import { readSchema } from '../prompts/read-schema.ts';
 
 const json: z.ZodType<JsonValue> = z.json() as z.ZodType<JsonValue>;
 const object = z.record(z.string(), json) as unknown as z.ZodType<JsonObject>;
@@ -50,6 +52,7 @@ const testFile = z.strictObject({
     .min(1, { error: 'at least one test' }),
 });
 
+/** `expect.schema` is JSON Schema, whatever was written. */
 export type PromptTest = z.output<typeof testFile>['tests'][number];
 
 /** Why a file of tests cannot be used, and where. */
@@ -61,7 +64,7 @@ export class TestFileError extends Error {}
  * @param path names the file in errors
  * @throws TestFileError
  */
-export function readTestFile(path: string, text: string): PromptTest[] {
+export async function readTestFile(path: string, text: string): Promise<PromptTest[]> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const [error] = document.errors;
@@ -72,7 +75,14 @@ export function readTestFile(path: string, text: string): PromptTest[] {
     );
   }
   const parsed = testFile.safeParse(readValues(path, document));
-  if (parsed.success) return parsed.data.tests;
+  if (parsed.success)
+    return Promise.all(
+      parsed.data.tests.map(async (test, index) => {
+        const { schema: written, ...expected } = test.expect;
+        const schema = await readExpectedSchema(written, ['tests', index, 'expect', 'schema']);
+        return { ...test, expect: { ...expected, ...(schema && { schema }) } };
+      }),
+    );
   const messages = parsed.error.issues.map(({ path: steps, message, ...issue }) => {
     const at = [...steps] as (string | number)[];
     if (issue.code === 'unrecognized_keys') {
@@ -82,6 +92,15 @@ export function readTestFile(path: string, text: string): PromptTest[] {
     return `${path}:${lineOf(at)}: ${at.join('.') || 'the file'}: ${message}`;
   });
   throw new TestFileError(messages.join('\n'));
+
+  async function readExpectedSchema(written: JsonObject | undefined, steps: (string | number)[]) {
+    try {
+      return await readSchema({ lineOf }, steps, written);
+    } catch (error) {
+      if (!(error instanceof PromptFileError)) throw error;
+      throw new TestFileError(`${path}:${error.line}: ${steps.join('.')}: ${error.reason}`, { cause: error });
+    }
+  }
 
   function lineOf(steps: readonly (string | number)[]): number {
     for (let length = steps.length; length > 0; length -= 1) {

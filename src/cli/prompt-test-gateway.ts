@@ -5,26 +5,34 @@ import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { stringify } from 'yaml';
 import { type LoadedConfig, readConfig } from '../config/load.ts';
+import { isObject, type JsonObject } from '../conversation/json.ts';
 import { fileOfPrompt } from '../prompts/prompt-directory.ts';
 import { withModel } from '../prompts/prompt-file.ts';
 import { openLog } from '../telemetry/redacting-log.ts';
 import type { ProviderDeclaration } from '../upstream/provider.ts';
 import type { CliIo } from './command.ts';
 import type { TestedGateway } from './prompt-test-run.ts';
+import type { RehearsedModel } from './rehearsed-release.ts';
 import type { TestedPrompts } from './tested-prompts.ts';
 
 /** What of a configuration decides how models answer; the rest is the operation's own. */
 const KEPT = ['providers', 'models', 'prices'] as const;
 
+/** What answers in place of what the configuration says. */
+export interface Instead {
+  /** The model that all prompts call, where not their own. */
+  model: string | undefined;
+  /** What one model stands on alone, where that is to be tried. */
+  release: RehearsedModel | undefined;
+}
+
 /**
  * A gateway of this process with the providers, models and prompts of a configuration, and books of its own: what is tested shows nowhere else.
- *
- * @param model the one that all prompts call, where not their own
  */
 export async function startTestGateway(
   loaded: LoadedConfig,
   tested: TestedPrompts,
-  model: string | undefined,
+  { model, release }: Instead,
   declarations: readonly ProviderDeclaration[],
   io: CliIo,
 ): Promise<TestedGateway & { stop(): Promise<void> }> {
@@ -34,7 +42,7 @@ export async function startTestGateway(
     if (model !== undefined) await writeWithModel(tested, model, directory);
     const [key, adminKey] = [makeSecret(), makeSecret()];
     const text = stringify({
-      ...Object.fromEntries(KEPT.map((name) => [name, loaded.written[name] ?? {}])),
+      ...keptOf(loaded, release),
       server: { host: '127.0.0.1', port: 0 },
       prompts: {
         directory,
@@ -70,6 +78,15 @@ export async function startTestGateway(
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
+}
+
+function keptOf({ written }: LoadedConfig, release: RehearsedModel | undefined): JsonObject {
+  const kept = Object.fromEntries(KEPT.map((name) => [name, written[name] ?? {}]));
+  if (!release) return kept;
+  const models = isObject(kept['models']) ? kept['models'] : {};
+  // Nobody else answers in its place: what it cannot do is to be seen.
+  const { fallbacks: _, ...model } = models[release.model] as JsonObject;
+  return { ...kept, models: { ...models, [release.model]: { ...model, targets: [release.release] } } };
 }
 
 function makeSecret(): string {

@@ -1,4 +1,3 @@
-import { picoschema } from 'dotprompt';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
 import { describeFaults } from '../prompts/faults.ts';
 import { promptPath } from '../prompts/prompt-path.ts';
@@ -44,7 +43,7 @@ export async function runPromptTest(
   if (status !== 200) return { prompt, test, failures: [`the call failed with ${status}: ${text}`], ms };
   const output = tryParseJson(text) ?? text;
   const failures = [
-    ...(await checkSchema(expect.schema, output)),
+    ...checkSchema(expect.schema, output),
     ...checkEqual(expect.equals, output),
     ...(expect.contains ?? []).flatMap((part) =>
       text.includes(part) ? [] : [`it does not contain ${JSON.stringify(part)}\n${text}`],
@@ -82,9 +81,8 @@ async function callPrompt(
   return { status: answer.status, text, id, ms: performance.now() - began };
 }
 
-async function checkSchema(written: JsonObject | undefined, output: JsonValue): Promise<string[]> {
-  if (!written) return [];
-  const schema = JSON.parse(JSON.stringify(await picoschema(written, {}))) as JsonObject;
+function checkSchema(schema: JsonObject | undefined, output: JsonValue): string[] {
+  if (!schema) return [];
   const faults = new ValueCheck(schema).faultsOf(output);
   return faults.length > 0
     ? [`it does not fit the schema: ${describeFaults(faults)}\n${showValue(output)}`]

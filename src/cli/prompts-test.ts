@@ -1,25 +1,37 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openConfig } from '../config/load.ts';
+import { type LoadedConfig, openConfig } from '../config/load.ts';
 import { findPromptDirectory } from '../prompts/example-prompts.ts';
-import { listFiles } from '../prompts/prompt-directory.ts';
+import { readReference } from '../prompts/versions.ts';
 import type { ProviderDeclaration } from '../upstream/provider.ts';
+import { AdminError, connectAdmin } from './admin-client.ts';
 import { type CliIo, EXIT } from './command.ts';
 import { type JunitCase, writeJunit } from './junit.ts';
-import { type PromptTest, readTestFile, TestFileError } from './prompt-test-file.ts';
+import type { PromptTest } from './prompt-test-file.ts';
 import { startTestGateway } from './prompt-test-gateway.ts';
 import { runPromptTest, type TestedGateway, type TestResult } from './prompt-test-run.ts';
+import { findRehearsedModel, findRehearsedVersion, type RehearsedModel } from './rehearsed-release.ts';
 import { runParsed } from './run-parsed.ts';
-import { readTestedPrompts, type TestedPrompts } from './tested-prompts.ts';
+import {
+  type PromptTests,
+  readPrompts,
+  readTests,
+  type TestedPrompts,
+  type TestPlace,
+} from './tested-prompts.ts';
 
-export const PROMPTS_TEST_USAGE = `prompts test [NAME…] [--model MODEL] [--config FILE] [--url URL --key KEY [--admin-key KEY]]
-                      [--junit FILE] [--json]
+export const PROMPTS_TEST_USAGE = `prompts test [NAME[@VERSION]…] [--model MODEL | --rehearse ROLLOUT] [--config FILE]
+                      [--url URL --key KEY [--admin-key KEY]] [--junit FILE] [--json]
 
 Runs the tests that stand beside prompts (NAME.test.yaml): of those that are named, or of all. A gateway is started for
-them, with the providers, models and prompts of the configuration and books of its own.
+them, with the providers, models and prompts of the configuration and books of its own. A VERSION is one of a gateway that
+runs already (--url): a number, a label, 'draft', or the beginning of a hash.
 
   --model MODEL     what all prompts call in place of their own model; at --url the prompts must let it be set
+  --rehearse ROLLOUT
+                    its candidate answers, before any user meets it: that of a model, to the prompts that call the model; that
+                    of a prompt, which needs --url and --admin-key
   --config FILE     the configuration, found as 'fairlead start' finds it
   --url URL         a gateway that runs already is asked, with --key (else FAIRLEAD_KEY); the files of tests are read here
   --admin-key KEY   of that gateway, to learn what calls cost; else FAIRLEAD_ADMIN_KEY
@@ -31,6 +43,7 @@ Exit code: 0 all passed, 1 a test failed or could not be run, 2 the command line
 
 const OPTIONS = {
   model: { type: 'string' },
+  rehearse: { type: 'string' },
   config: { type: 'string' },
   url: { type: 'string' },
   key: { type: 'string' },
@@ -45,30 +58,20 @@ export async function runPromptsTest(
   io: CliIo,
   declarations: readonly ProviderDeclaration[],
 ): Promise<number> {
-  const keyOf = ({ key }: { key?: string | undefined }) => key ?? io.env['FAIRLEAD_KEY'];
   return runParsed(
     { name: 'prompts test', usage: PROMPTS_TEST_USAGE, io },
     () => parseArgs({ args, options: OPTIONS, allowPositionals: true }),
-    ({ values }) =>
-      values.url !== undefined && keyOf(values) === undefined
-        ? 'give the --key of the gateway at --url, or set FAIRLEAD_KEY'
-        : undefined,
+    ({ values, positionals }) => findMistake(values, positionals, io),
     async ({ values, positionals }) => {
       const { env, cwd } = io;
       const loaded = await openConfig({ configFile: values.config, env, cwd, knownProviders: declarations });
       const directory = resolve(cwd, findPromptDirectory(loaded.config.prompts?.directory, loaded.path));
-      const { url, model } = values;
-      const tests = await readTests(directory, positionals, io);
-      const tested = tests && url === undefined ? await readPrompts(directory, positionals, io) : undefined;
-      if (!tests || (url === undefined && !tested)) return EXIT.failed;
-      const started = tested && (await startTestGateway(loaded, tested, model, declarations, io));
-      const adminKey = values['admin-key'] ?? env['FAIRLEAD_ADMIN_KEY'];
-      const gateway = started ?? {
-        url: (url ?? '').replace(/\/+$/, ''),
-        key: keyOf(values) ?? '',
-        adminKey,
-        model,
-      };
+      const place = { directory, names: positionals, io };
+      const opened = await (values.url === undefined
+        ? openOwnGateway(loaded, place, values, declarations)
+        : askRunningGateway(values.url, place, values));
+      if (!opened) return EXIT.failed;
+      const { gateway, tests, stop } = opened;
       const startedAt = Date.now();
       try {
         const results = await runAll(
@@ -82,70 +85,102 @@ export async function runPromptsTest(
           await writeFile(resolve(cwd, values.junit), toJunit(results, startedAt));
         return results.every(({ failures }) => failures.length === 0) ? EXIT.ok : EXIT.failed;
       } finally {
-        await started?.stop();
+        await stop();
       }
     },
   );
 }
 
-const ENDING = '.test.yaml';
-
-/** The tests of prompts by their names; `undefined` where a file is wrong, or a prompt has none, which is told. */
-async function readTests(
-  directory: string,
-  names: readonly string[],
-  io: CliIo,
-): Promise<Map<string, PromptTest[]> | undefined> {
-  const files = await orTold(listFiles(directory, ENDING), directory, io);
-  if (!files) return undefined;
-  const found = files.map((path) => path.slice(0, -ENDING.length)).toSorted();
-  const missing = names.filter((name) => !found.includes(name));
-  for (const name of missing)
-    io.stderr.write(`fairlead prompts test: there is no ${join(directory, name + ENDING)}\n`);
-  if (found.length === 0) io.stderr.write(`fairlead prompts test: no ${ENDING} is in ${directory}\n`);
-  let isWrong = missing.length > 0 || found.length === 0;
-  const tests = new Map<string, PromptTest[]>();
-  for (const name of names.length > 0 ? names : found) {
-    if (missing.includes(name)) continue;
-    const path = join(directory, name + ENDING);
-    try {
-      tests.set(name, readTestFile(path, await readFile(path, 'utf8')));
-    } catch (error) {
-      if (!(error instanceof TestFileError)) throw error;
-      io.stderr.write(`${error.message}\n`);
-      isWrong = true;
-    }
-  }
-  return isWrong ? undefined : tests;
+interface Flags {
+  model?: string | undefined;
+  rehearse?: string | undefined;
+  url?: string | undefined;
+  key?: string | undefined;
+  'admin-key'?: string | undefined;
 }
 
-/** `undefined` where a file is broken, which is told. */
-async function readPrompts(
-  directory: string,
-  names: readonly string[],
-  io: CliIo,
-): Promise<TestedPrompts | undefined> {
-  const tested = await orTold(readTestedPrompts(directory, names), directory, io);
-  for (const fault of tested?.faults ?? []) io.stderr.write(`${fault}\n`);
-  return tested?.faults.length === 0 ? tested : undefined;
+function findMistake({ url, model, rehearse, ...flags }: Flags, names: string[], io: CliIo) {
+  if (url !== undefined && keyOf(flags, io) === undefined)
+    return 'give the --key of the gateway at --url, or set FAIRLEAD_KEY';
+  if (model !== undefined && rehearse !== undefined)
+    return 'the model is that of the rollout: give --model or --rehearse';
+  const versioned = names.find((name) => readReference(name).version !== undefined);
+  return url === undefined && versioned !== undefined
+    ? `'${versioned}': a running gateway has the versions: give its --url`
+    : undefined;
 }
 
-/** What is read; `undefined` where the directory cannot be, which is told. */
-async function orTold<T>(reading: Promise<T>, directory: string, io: CliIo): Promise<T | undefined> {
-  try {
-    return await reading;
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw error;
-    io.stderr.write(`fairlead prompts test: the prompts in '${directory}' cannot be read: ${message}\n`);
-    return undefined;
-  }
+function keyOf({ key }: Flags, { env }: CliIo): string | undefined {
+  return key ?? env['FAIRLEAD_KEY'];
+}
+
+interface Opened {
+  gateway: TestedGateway;
+  tests: PromptTests;
+  stop(): Promise<void>;
+}
+
+/** A gateway that is started for the tests; `undefined` where a file is wrong, which is told. */
+async function openOwnGateway(
+  loaded: LoadedConfig,
+  place: TestPlace,
+  { model, rehearse }: Flags,
+  declarations: readonly ProviderDeclaration[],
+): Promise<Opened | undefined> {
+  const release = rehearse === undefined ? undefined : findRehearsedModel(loaded, rehearse);
+  const read = await readTests(place);
+  const tested = read && (await readPrompts(place));
+  if (!tested) return undefined;
+  const tests = release ? testsOfCallers(release, read, tested, loaded, place) : read;
+  const gateway = await startTestGateway(loaded, tested, { model, release }, declarations, place.io);
+  return { gateway, tests, stop: gateway.stop };
+}
+
+/** Tests of the prompts that call the model that moves: of those alone, where none is named. */
+function testsOfCallers(
+  { model }: RehearsedModel,
+  tests: PromptTests,
+  { prompts }: TestedPrompts,
+  { config }: LoadedConfig,
+  { names }: TestPlace,
+): PromptTests {
+  const calls = (name: string) => {
+    const prompt = prompts.find((one) => one.name === name);
+    return (prompt?.model ?? config.prompts?.model) === model;
+  };
+  const other = names.find((name) => !calls(name));
+  if (other !== undefined) throw new AdminError(`the prompt '${other}' does not call the model '${model}'`);
+  const called = new Map([...tests].filter(([name]) => calls(name)));
+  if (called.size === 0) throw new AdminError(`no prompt that has tests calls the model '${model}'`);
+  return called;
+}
+
+/** A gateway that runs already; `undefined` where a file is wrong, which is told. */
+async function askRunningGateway(url: string, place: TestPlace, flags: Flags): Promise<Opened | undefined> {
+  const { io } = place;
+  const { model, rehearse } = flags;
+  const version =
+    rehearse === undefined
+      ? undefined
+      : await findRehearsedVersion(connectAdmin({ ...flags, url }, io), rehearse);
+  const other = version && place.names.find((name) => name !== version.prompt);
+  if (other !== undefined)
+    throw new AdminError(`the rollout '${rehearse}' moves '${version?.prompt}', and not '${other}'`);
+  const tests = await readTests(version ? { ...place, names: [version.reference] } : place);
+  if (!tests) return undefined;
+  const gateway = {
+    url: url.replace(/\/+$/, ''),
+    key: keyOf(flags, io) ?? '',
+    adminKey: flags['admin-key'] ?? io.env['FAIRLEAD_ADMIN_KEY'],
+    model,
+  };
+  return { gateway, tests, stop: () => Promise.resolve() };
 }
 
 /** One after the other: models have limits, and latencies are expected of calls that are alone. */
 async function runAll(
   gateway: TestedGateway,
-  tests: ReadonlyMap<string, readonly PromptTest[]>,
+  tests: PromptTests,
   onResult: (result: TestResult) => unknown,
 ): Promise<TestResult[]> {
   const results: TestResult[] = [];

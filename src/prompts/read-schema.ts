@@ -18,7 +18,7 @@ const SCALARS: ReadonlySet<string> = new Set(['any', 'boolean', 'integer', 'null
  * @throws PromptFileError
  */
 export async function readSchema(
-  file: PromptFile,
+  file: Pick<PromptFile, 'lineOf'>,
   path: readonly (string | number)[],
   said: unknown,
   schemas: NamedSchemas = {},

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { diffLines } from '../../src/cli/text-diff.ts';
 import { main } from '../../src/main.ts';
@@ -10,13 +11,15 @@ import { ADMIN_KEY, startGateway, TEST_KEY } from '../support/gateway.ts';
 import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
 
 let said = '';
-let model = '';
+let asked: { model: string; temperature?: number; messages: { content: string }[] };
+/** Says what is to be said; `echo`: what it was told. */
 const upstream = await startRawUpstream((response, body) => {
-  const asked = JSON.parse(body) as { model: string; messages: { content: string }[] };
-  model = asked.model;
-  const isJudge = asked.messages[0]?.content.startsWith('Judge');
+  const call = JSON.parse(body) as typeof asked;
+  const told = call.messages[0]?.content ?? '';
+  const isJudge = told.startsWith('Judge');
+  if (!isJudge) asked = call;
   response.setHeader('content-type', 'application/json');
-  response.end(chatAnswer(isJudge ? '{"score": 0.4}' : said));
+  response.end(chatAnswer(isJudge ? '{"score": 0.4}' : said === 'echo' ? told : said));
 });
 after(upstream.close);
 
@@ -80,9 +83,9 @@ test('what meets every expectation passes, with another model as well', async (c
   const { code, stdout, stderr } = await run();
   assert.equal(code, 0, stdout + stderr);
   assert.match(stdout, /^ok {3}triage: sorts \(\d+ ms\)\n1 passed, 0 failed\n$/);
-  assert.equal(model, 'm');
+  assert.equal(asked.model, 'm');
   assert.equal((await run('triage', '--model', 'up/other')).code, 0);
-  assert.equal(model, 'other');
+  assert.equal(asked.model, 'other');
 });
 
 const FAILING = `tests:
@@ -211,6 +214,113 @@ test('what cannot be read is told', async (context) => {
   const { code, stderr } = await run();
   assert.equal(code, 1);
   assert.match(stderr, /^fairlead prompts test: the prompts in '\S+\/nowhere' cannot be read: ENOENT/);
+});
+
+test('a schema that is none is told with its line', async (context) => {
+  const { run } = await setUp(
+    context,
+    'tests:\n  - name: x\n    input: { text: x }\n    expect:\n      schema:\n        kind: strin\n',
+  );
+  const { code, stderr } = await run();
+  assert.equal(code, 1);
+  assert.match(stderr, /triage\.test\.yaml:6: tests\.0\.expect\.schema: there is no type 'strin'/);
+});
+
+const SMART = `models:
+  smart: { targets: [up/old, up/other], fallbacks: { contextLength: [up/long] } }
+rollouts:
+  better: { model: smart, stable: up/old, candidate: { target: up/new, parameters: { temperature: 0.5 } } }
+  worded: { prompt: triage, stable: 1, candidate: 2 }
+`;
+
+test("a rollout's candidate answers the prompts that call its model, before any user meets it", async (context) => {
+  const { folder, run } = await setUp(context, PASSING);
+  said = '{"kind": "bug", "urgent": true}';
+  const file = join(folder, 'fairlead.yaml');
+  await writeFile(file, (await readFile(file, 'utf8')) + SMART);
+  await writeFile(join(folder, 'smart.prompt'), '---\nmodel: smart\n---\nSay {{text}}');
+  await writeFile(
+    join(folder, 'smart.test.yaml'),
+    'tests:\n  - { name: says, input: { text: x }, expect: { contains: bug } }\n',
+  );
+  const { code, stdout, stderr } = await run('--rehearse', 'better');
+  assert.equal(code, 0, stdout + stderr);
+  assert.match(stdout, /^ok {3}smart: says \(\d+ ms\)\n1 passed, 0 failed\n$/);
+  assert.deepEqual([asked.model, asked.temperature], ['new', 0.5]);
+  assert.equal((await run()).code, 0);
+  assert.equal(asked.model, 'm', 'nothing of the rollout is in what runs without it');
+  for (const [args, reason] of [
+    [['triage', '--rehearse', 'better'], /the prompt 'triage' does not call the model 'smart'/],
+    [['--rehearse', 'worded'], /moves a prompt, whose versions a running gateway has: give its --url/],
+    [['--rehearse', 'nothing'], /the configuration has no rollout 'nothing'/],
+  ] as const) {
+    const refused = await run(...args);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, reason);
+  }
+  assert.equal((await run('--rehearse', 'better', '--model', 'up/m')).code, 2);
+});
+
+test('a version is tried at the gateway that has it, by its name or as a candidate', async (context) => {
+  const { folder, run } = await setUp(context, PASSING);
+  const prompts = join(folder, 'published');
+  await mkdir(prompts);
+  const write = (words: string) =>
+    writeFile(join(prompts, 'triage.prompt'), `---\nmodel: up/m\n---\n${words} {{text}}`);
+  await write('First');
+  const gateway = await startGateway({
+    providers: { up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl } },
+    models: { smart: { targets: ['up/m'] } },
+    prompts: { directory: prompts, publish: 'manual' },
+    rollouts: {
+      words: { prompt: 'triage', stable: 1, candidate: 2 },
+      better: { model: 'smart', stable: 'up/m', candidate: 'up/n' },
+    },
+    tenants: { acme: { models: [], prompts: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] } },
+  });
+  context.after(gateway.stop);
+  const publish = async (version: string, label: string) => {
+    const url = `${gateway.url}/admin/v1/prompts/triage/publish`;
+    const headers = { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' };
+    return fetch(url, { method: 'POST', headers, body: JSON.stringify({ version, label }) });
+  };
+  assert.equal((await publish('1', 'production')).status, 200);
+  await write('Second');
+  for (let looks = 0; (await publish('2', 'staging')).status !== 200 && looks < 100; looks += 1)
+    await setTimeout(100);
+
+  await writeFile(
+    join(folder, 'triage.test.yaml'),
+    'tests:\n  - { name: second, input: { text: x }, expect: { contains: Second } }\n',
+  );
+  said = 'echo';
+  const at = ['--url', gateway.url, '--key', TEST_KEY, '--admin-key', ADMIN_KEY];
+  for (const [args, name, code] of [
+    [['triage@2'], 'triage@2', 0],
+    [['triage@staging', 'triage@1'], 'triage@1', 1],
+    [['--rehearse', 'words'], 'triage@2', 0],
+    [['triage', '--rehearse', 'words'], 'triage@2', 0],
+    [['triage'], 'triage', 1],
+  ] as const) {
+    const ran = await run(...args, ...at, '--junit', 'versions.xml');
+    assert.equal(ran.code, code, `${args.join(' ')}: ${ran.stdout}${ran.stderr}`);
+    assert.match(
+      await readFile(join(folder, 'versions.xml'), 'utf8'),
+      new RegExp(`<testsuite name="${name}"`),
+    );
+  }
+  for (const [args, reason] of [
+    [['other', '--rehearse', 'words'], /the rollout 'words' moves 'triage', and not 'other'/],
+    [['--rehearse', 'better'], /moves a model, .*: leave --url out/],
+    [['--rehearse', 'nothing'], /There is no rollout 'nothing'/],
+  ] as const) {
+    const refused = await run(...args, ...at);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, reason);
+  }
+  const versionless = await run('triage@2');
+  assert.equal(versionless.code, 2);
+  assert.match(versionless.stderr, /'triage@2': a running gateway has the versions: give its --url/);
 });
 
 test('a gateway that runs already is asked', async (context) => {

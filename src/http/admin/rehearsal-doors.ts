@@ -67,7 +67,7 @@ export const REHEARSAL_DOORS: readonly AdminDoor[] = [
 /** Of calls of a prompt the input is not kept, which another version would make another request of. */
 function modelOf({ spec: { name, moves } }: Rollout): string {
   if ('model' in moves) return moves.model;
-  const advice = `try it with 'fairlead prompts test', or call '${moves.prompt}@VERSION'`;
+  const advice = `try it with 'fairlead prompts test --rehearse ${name} --url …', or call '${moves.prompt}@VERSION'`;
   throw invalidRequest(
     `The rollout '${name}' moves a prompt, and only those of models are rehearsed: ${advice}.`,
   );
