@@ -4,7 +4,7 @@ import { SLICE_MS, SLICES } from './window.ts';
  * The counters of limits in a Redis, and the scripts that change them: one round trip for all limits of a call, and
  * nothing in between. Each limit has one key (`KEYS`), and the arguments of the limits follow those of the script.
  *
- *   window   a hash: slice of two seconds → amount
+ *   window   a hash: slice of two seconds → amount; beside them `sum`, of those that count in the slice `at`: it is added up once in a slice
  *   slots    a sorted set: call → when its lease ends
  *   budget   a hash with `spent` and `reserved`; beside it, at `KEY:held`, a sorted set of `call|amount` → when its lease ends, and
  *            at `KEY:lapsed` one of calls whose lease ran out → when that was found, and at `KEY:brought` a hash of what was brought
@@ -35,10 +35,35 @@ export const LOST = 'LOST';
 const PRELUDE = `
 if redis.call('GET', '${STATE_KEY}') ~= ARGV[#ARGV] then return '${LOST}' end
 local SLICE_MS, SLICES = ${SLICE_MS}, ${SLICES}
-local WINDOW_TTL = SLICES * SLICE_MS
+-- Set when a slice begins: what is written to its end is to stay for as long.
+local WINDOW_TTL = (SLICES + 1) * SLICE_MS
 local now, call = tonumber(ARGV[1]), ARGV[2]
 local slice = math.floor(now / SLICE_MS)
 local function whole(number) return string.format('%.0f', number) end
+-- What counts of a window, and what is in this slice. Nothing where it does not count any more.
+local function readWindow(key)
+  local at, sum, now = unpack(redis.call('HMGET', key, 'at', 'sum', whole(slice)))
+  if tonumber(at or '') == slice then return tonumber(sum), tonumber(now or '0') end
+  local entries, total, isThere = redis.call('HGETALL', key), 0, false
+  for j = 1, #entries, 2 do
+    local when = tonumber(entries[j])
+    if when and when > slice - SLICES then
+      total, isThere = total + tonumber(entries[j + 1]), true
+    elseif when then
+      redis.call('HDEL', key, entries[j])
+    end
+  end
+  if not isThere then return 0, nil end
+  redis.call('HSET', key, 'at', whole(slice), 'sum', whole(total))
+  redis.call('PEXPIRE', key, WINDOW_TTL)
+  return total, tonumber(now or '0')
+end
+-- \`at\`: of the window, where that is known.
+local function change(key, into, amount, at)
+  at = tonumber(at or redis.call('HGET', key, 'at') or '')
+  redis.call('HINCRBY', key, whole(into), whole(amount))
+  if at and into > at - SLICES then redis.call('HINCRBY', key, 'sum', whole(amount)) end
+end
 local function reserve(key, amount)
   if amount ~= 0 then redis.call('HINCRBY', key, 'reserved', whole(amount)) end
 end
@@ -85,29 +110,22 @@ end
  */
 export const RESERVE = `${PRELUDE}
 local lease = tonumber(ARGV[3])
-local left, spent, reserved = {}, {}, {}
+local left, spent, reserved, sums, there = {}, {}, {}, {}, {}
 for i, key in ipairs(KEYS) do
   local at = 3 + (i - 1) * 5
   local counts, max, amount = ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
-  local used, slices = 0, {}
+  local used = 0
   spent[i], reserved[i] = 0, 0
   if counts == 'window' then
-    local entries = redis.call('HGETALL', key)
-    for j = 1, #entries, 2 do
-      local when, there = tonumber(entries[j]), tonumber(entries[j + 1])
-      if when > slice - SLICES then
-        used = used + there
-        slices[#slices + 1] = { when, there }
-      else
-        redis.call('HDEL', key, entries[j])
-      end
-    end
+    used, there[i] = readWindow(key)
+    sums[i] = used
   elseif counts == 'slots' then
     redis.call('ZREMRANGEBYSCORE', key, '-inf', whole(now))
     used = redis.call('ZCARD', key)
   else
     release(key, ARGV[at + 4])
     local found = redis.call('HMGET', key, 'spent', 'reserved')
+    there[i] = found[1] or found[2]
     if not found[2] then
       mend(key, ARGV[at + 4])
       found[2] = redis.call('HGET', key, 'reserved')
@@ -119,6 +137,11 @@ for i, key in ipairs(KEYS) do
   if amount + tonumber(ARGV[at + 5]) > left[i] or left[i] <= 0 then
     local wait = -1
     if counts == 'window' then
+      local slices, entries = {}, redis.call('HGETALL', key)
+      for j = 1, #entries, 2 do
+        local when = tonumber(entries[j])
+        if when then slices[#slices + 1] = { when, tonumber(entries[j + 1]) } end
+      end
       table.sort(slices, function(a, b) return a[1] < b[1] end)
       local most = math.max(max - math.max(amount, 1), 0)
       for _, entry in ipairs(slices) do
@@ -136,8 +159,8 @@ for i, key in ipairs(KEYS) do
   local counts, amount, ttl = ARGV[at + 1], tonumber(ARGV[at + 3]), ARGV[at + 4]
   if counts == 'window' then
     if amount > 0 then
-      redis.call('HINCRBY', key, whole(slice), whole(amount))
-      redis.call('PEXPIRE', key, WINDOW_TTL)
+      redis.call('HSET', key, 'at', whole(slice), 'sum', whole(sums[i] + amount), whole(slice), whole((there[i] or 0) + amount))
+      if not there[i] then redis.call('PEXPIRE', key, WINDOW_TTL) end
     end
   elseif counts == 'slots' then
     redis.call('ZADD', key, whole(now + lease), call)
@@ -145,7 +168,7 @@ for i, key in ipairs(KEYS) do
   else
     reserve(key, amount)
     redis.call('ZADD', key .. ':held', whole(now + lease), call .. '|' .. whole(amount))
-    redis.call('PEXPIRE', key, ttl)
+    if not there[i] then redis.call('PEXPIRE', key, ttl) end
     redis.call('PEXPIRE', key .. ':held', ttl)
     reserved[i] = reserved[i] + amount
   end
@@ -169,7 +192,7 @@ for i = 1, #KEYS - 1 do
   if counts == 'window' then
     if isFirst == nil then isFirst = redis.call('SET', KEYS[#KEYS], '1', 'NX', 'PX', ARGV[4]) ~= false end
     if isFirst and amount > 0 and began > slice - SLICES then
-      redis.call('HINCRBY', key, whole(began), whole(amount))
+      change(key, began, amount)
       redis.call('PEXPIRE', key, WINDOW_TTL)
     end
   elseif counts == 'slots' then
@@ -184,37 +207,31 @@ return 1
 
 /**
  * Settles a call, once. Of a budget its lease tells whether it was; where it has none and was certainly not sent before (`sure`), the
- * Redis lost it. One that others were told of before it was sent (`noted`) is in `brought` when it is counted: whoever does it. Of a rate the last key is the mark that it was: what was taken longer ago than the mark stays counts nowhere.
+ * Redis lost it. One that others were told of before it was sent (`noted`) is in `brought` when it is counted: whoever does it. Of a rate
+ * the call's place or lease tells it, or what says that it was not sent before; where it has neither, the last key is the mark that it was, and what was taken longer ago than the mark stays counts nowhere.
  * ARGV: now, call, how long the mark stays in ms, 1 where it is sure, 2 where it is noted; for each limit: how it counts, taken, used, when it was taken,
  * time to live.
  * Gives for each limit what is spent, or -1.
  */
 export const SETTLE = `${PRELUDE}
-local mark, noted = KEYS[#KEYS], ARGV[4] == '2'
-local sure = noted or ARGV[4] == '1'
-local isFirst
+local noted, unsent = ARGV[4] == '2', ARGV[4] == '1'
+local sure = noted or unsent
+local isFirst, isMarked = unsent, true
 local reply = {}
 for i = 1, #KEYS - 1 do
   reply[i] = -1
   local key, at = KEYS[i], 4 + (i - 1) * 5
   local counts, taken, used, ttl = ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), ARGV[at + 5]
-  if counts == 'window' then
-    if isFirst == nil then isFirst = redis.call('SET', mark, '1', 'NX', 'PX', ARGV[3]) ~= false end
-    local takenIn = math.floor(tonumber(ARGV[at + 4]) / SLICE_MS)
-    local there = tonumber(redis.call('HGET', key, whole(takenIn)) or '0')
-    if isFirst and used < taken and there > 0 then
-      redis.call('HINCRBY', key, whole(takenIn), whole(-math.min(taken - used, there)))
-    elseif isFirst and used > taken then
-      redis.call('HINCRBY', key, whole(slice), whole(used - taken))
-      redis.call('PEXPIRE', key, WINDOW_TTL)
-    end
-  elseif counts == 'slots' then
-    redis.call('ZREM', key, call)
-  else
+  if counts == 'slots' then
+    isMarked = false
+    if redis.call('ZREM', key, call) == 1 then isFirst = true end
+  elseif counts ~= 'window' then
+    isMarked = false
     mend(key, ttl)
     local isOpen = redis.call('ZREM', key .. ':held', call .. '|' .. whole(taken)) == 1
     if isOpen then reserve(key, -taken)
     else isOpen = redis.call('ZREM', key .. ':lapsed', call) == 1 end
+    if isOpen then isFirst = true end
     -- Others may have brought it in.
     if not isOpen and sure then isOpen = redis.call('HEXISTS', key .. ':brought', call) == 0 end
     if used > 0 and isOpen then
@@ -225,6 +242,23 @@ for i = 1, #KEYS - 1 do
       end
     end
     redis.call('PEXPIRE', key, ttl)
+  end
+end
+if isMarked then isFirst = redis.call('SET', KEYS[#KEYS], '1', 'NX', 'PX', ARGV[3]) ~= false end
+if not isFirst then return reply end
+for i = 1, #KEYS - 1 do
+  local key, at = KEYS[i], 4 + (i - 1) * 5
+  if ARGV[at + 1] == 'window' then
+    local taken, used = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+    local takenIn = math.floor(tonumber(ARGV[at + 4]) / SLICE_MS)
+    if used < taken then
+      local there, of = unpack(redis.call('HMGET', key, whole(takenIn), 'at'))
+      local back = math.min(taken - used, tonumber(there or '0'))
+      if back > 0 then change(key, takenIn, -back, of) end
+    elseif used > taken then
+      change(key, slice, used - taken)
+      redis.call('PEXPIRE', key, WINDOW_TTL)
+    end
   end
 end
 return reply
@@ -273,7 +307,7 @@ for i = 1, #KEYS - 1 do
   if counts == 'window' then
     local into = math.floor(when / SLICE_MS)
     if isFirst and into > slice - SLICES then
-      redis.call('HINCRBY', key, whole(into), amount)
+      change(key, into, tonumber(amount))
       redis.call('PEXPIRE', key, WINDOW_TTL)
     end
   else

@@ -20,6 +20,8 @@ export class Reservation {
   ended = false;
   /** The id that it has where counters are shared; `undefined` where it is of this process alone. */
   sharedId: string | undefined;
+  /** Where counters are shared all but its budgets is settled. */
+  endedThere = false;
   /** Its process counted it alone at first, and its journal says so. */
   wasAlone = false;
 

@@ -1,4 +1,5 @@
 import type { UncountedSpendingRow } from '../store/schema.ts';
+import { isBudget } from './budget-index.ts';
 import { BudgetCounter } from './counters.ts';
 import { type Demand, LIMIT_KINDS, type Limit, spareOf } from './limit.ts';
 import { PERIODS } from './period.ts';
@@ -112,9 +113,10 @@ function isNoted({ args }: ScriptCall): boolean {
 export function describeRenewals(running: readonly Reservation[], nowMs: number): ScriptCall | undefined {
   const keys: string[] = [];
   const args: (string | number)[] = [nowMs, '', LEASE_MS];
-  for (const { limits, demand, atMs, sharedId } of running) {
+  for (const { limits, demand, atMs, sharedId, endedThere } of running) {
     if (sharedId === undefined) continue;
-    const own = limits.filter((limit) => isHeldByCall(limit) && concerns(limit, demand));
+    const isHeld = (limit: Limit) => (endedThere ? isBudget(limit) : isHeldByCall(limit));
+    const own = limits.filter((limit) => isHeld(limit) && concerns(limit, demand));
     if (own.length === 0) continue;
     args.push(sharedId, own.length);
     for (const limit of own) {

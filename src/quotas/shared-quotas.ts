@@ -171,14 +171,19 @@ export class SharedQuotas implements Quotas {
     this.#running.delete(reservation);
     reservation.settled = true;
     if (!this.#shared.isHere) this.#settleElsewhere(reservation, used);
-    this.#sendSettlement(reservation, reservation.sharedId, used);
+    this.#sendSettlement(
+      reservation,
+      reservation.sharedId,
+      used,
+      reservation.endedThere ? isBudget : undefined,
+    );
   }
 
-  /** What comes afterwards does these no more: rates by the mark of the call, and whose call goes twice goes once. */
   end(reservation: Reservation, used: Used): void {
     const { sharedId } = reservation;
     if (sharedId === undefined) this.#local.end(reservation, used);
-    else if (!reservation.settled) {
+    else if (!reservation.settled && !reservation.endedThere) {
+      reservation.endedThere = true;
       this.#sendSettlement(reservation, sharedId, used, (limit) => !isBudget(limit));
     }
   }
@@ -357,6 +362,8 @@ export class SharedQuotas implements Quotas {
     await this.#shared.run('move', describeMove(reservation, id, this.#now()));
     if (reservation.settled) return;
     this.#moving.delete(reservation);
+    // All that it took is there again, its place too.
+    reservation.endedThere = false;
     reservation.sharedId = id;
     if (!isAlone) return;
     reservation.wasAlone = true;
