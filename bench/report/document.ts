@@ -1,15 +1,16 @@
+import { replaceBetween } from './between-marks.ts';
 import { renderBudgets } from './budgets.ts';
 import type { Report } from './report.ts';
 import { renderEnvironment, renderResults } from './report.ts';
 
-const BEGIN = '<!-- What follows is written by `npm run bench:document`. -->';
-const END = '<!-- It ends here. -->';
+const MARKS = [
+  '<!-- What follows is written by `npm run bench:document`. -->',
+  '<!-- It ends here. -->',
+] as const;
 
 /** Puts a run in the place of the one that a page tells. Throws where the page has no place for it. */
 export function replaceRun(page: string, report: Report): string {
-  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (from === -1 || to < from) throw new Error(`the page has no "${BEGIN}" with "${END}" after it`);
-  return `${page.slice(0, from + BEGIN.length)}\n\n${renderRun(report)}\n\n${page.slice(to)}`;
+  return replaceBetween(page, MARKS, renderRun(report));
 }
 
 /** When and where it was measured, the budgets, and every table. */

@@ -7,7 +7,7 @@ export const fairleadRedis: Subject = {
   name: 'fairlead-redis',
   findMissing: findMissingRedis,
   async start(site) {
-    const started = await startFairlead(site, oneTenant(site), { state: await startRedis(site) });
+    const started = await startFairlead(site, oneTenant(site), { state: (await startRedis(site)).url });
     return { ...started, version: readVersion() };
   },
 };

@@ -11,7 +11,7 @@ function withWorkers(workers: number): Subject {
     name: `fairlead-workers-${workers}`,
     findMissing: findMissingRedis,
     async start(site) {
-      const state = await startRedis(site);
+      const { url: state } = await startRedis(site);
       const more = { server: { workers }, state };
       const started = await startFairlead({ ...site, cpus: site.pairOfCpus }, oneTenant(site), more);
       return { ...started, version: readVersion() };

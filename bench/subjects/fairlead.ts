@@ -16,6 +16,13 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export const PACKAGE = join(ROOT, 'node_modules/.cache/fairlead-bench');
 const LAUNCHER = join(PACKAGE, 'bin/fairlead.js');
 
+/** Of the config file, beside what all have. */
+export interface More {
+  server?: object;
+  state?: string;
+  store?: string;
+}
+
 /** A limit that is never reached. */
 export const NEVER_REACHED = 1_000_000_000_000;
 
@@ -47,12 +54,11 @@ export const fairlead: Subject = {
  * Starts a gateway in the folder of the site; resolves when it may take traffic.
  *
  * @param tenants of the config file
- * @param more of it: `server` and `state`
  */
 export async function startFairlead(
   site: Site,
   tenants: object,
-  more: { server?: object; state?: string } = {},
+  more: More = {},
 ): Promise<{ process: RunningProcess; port: number; startMs: number }> {
   const port = await findFreePort();
   mkdirSync(join(site.directory, 'prompts'), { recursive: true });
@@ -101,20 +107,15 @@ export function oneTenant({ scenarios, apiKey }: Site): object {
 }
 
 /** A provider of each dialect, and a model for each scenario. */
-function renderConfig(
-  site: Site,
-  port: number,
-  tenants: object,
-  { server, ...more }: { server?: object; state?: string },
-): string {
+function renderConfig(site: Site, port: number, tenants: object, { server, ...more }: More): string {
   const models = site.scenarios.map(({ name, translated }) => {
     const provider = translated ? 'bench-anthropic' : 'bench';
     return [name, { targets: [`${provider}/${versionOf(name)}`] }];
   });
   return stringify({
     server: { host: '127.0.0.1', port, ...server },
-    ...more,
     store: `sqlite:${join(site.directory, 'data/fairlead.db')}`,
+    ...more,
     providers: {
       bench: {
         adapter: 'openai-compatible',

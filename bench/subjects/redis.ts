@@ -1,4 +1,4 @@
-import { findCommand, findFreePort, startProcess } from '../processes.ts';
+import { findCommand, findFreePort, type RunningProcess, startProcess } from '../processes.ts';
 import type { Site } from './subject.ts';
 
 /** What a user has to do to have a Redis. */
@@ -8,14 +8,17 @@ export function findMissingRedis(): string | undefined {
     : undefined;
 }
 
-/** Starts a Redis for the limits of a subject, on the CPUs of upstream and load: what it uses is not the subject's. Gives its URL. */
-export async function startRedis({ directory, trafficCpus }: Site): Promise<string> {
+/** Starts a Redis for the limits of a subject, on the CPUs of upstream and load: what it uses is not the subject's. */
+export async function startRedis({
+  directory,
+  trafficCpus,
+}: Pick<Site, 'directory' | 'trafficCpus'>): Promise<{ url: string; process: RunningProcess }> {
   const port = await findFreePort();
-  await startProcess({
+  const process = await startProcess({
     command: findCommand('redis-server') ?? 'redis-server',
     args: ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', directory],
     cpus: trafficCpus,
     logFile: `${directory}/redis.log`,
   });
-  return `redis://127.0.0.1:${port}/0`;
+  return { url: `redis://127.0.0.1:${port}/0`, process };
 }

