@@ -65,7 +65,7 @@ export interface FreshScenario extends CallShape {
 export type Scenario = CpuScenario | LatencyScenario | FreshScenario;
 
 /** The subjects of a scenario that names none. */
-export const EVERYBODY = ['direct', 'nginx', 'fairlead', 'portkey', 'litellm'];
+export const EVERYBODY = ['direct', 'nginx', 'fairlead', 'portkey', 'litellm', 'bifrost'];
 
 const KB = 1_024;
 const MB = 1_024 * KB;
@@ -95,14 +95,14 @@ const STREAMS = {
 const TRANSLATED_STREAMS = {
   ...STREAMS,
   byNameOnly: 'quick',
-  subjects: ['nginx', 'fairlead', 'portkey', 'litellm'],
+  subjects: ['nginx', 'fairlead', 'portkey', 'litellm', 'bifrost'],
   translated: true,
 } as const;
 
 const LATENCY = {
   measure: 'latency',
   // At these rates LiteLLM has a queue alone.
-  subjects: ['direct', 'nginx', 'fairlead', 'portkey'],
+  subjects: ['direct', 'nginx', 'fairlead', 'portkey', 'bifrost'],
   requestBytes: KB,
   answer: { kind: 'whole', sizeBytes: KB },
   until: 'whole answer',
@@ -188,7 +188,7 @@ export const SCENARIOS: readonly Scenario[] = [
     measure: 'fresh',
     name: 'fresh',
     title: 'A fresh process',
-    subjects: ['nginx', 'fairlead', 'portkey', 'litellm'],
+    subjects: ['nginx', 'fairlead', 'portkey', 'litellm', 'bifrost'],
     requestBytes: KB,
     answer: { kind: 'stream', chunks: 240, chunksPerPacket: 2, packetEveryMs: 1_000 },
     starts: { quick: 1, full: 5 },

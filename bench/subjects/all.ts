@@ -1,3 +1,4 @@
+import { bifrost } from './bifrost.ts';
 import { direct } from './direct.ts';
 import { fairlead } from './fairlead.ts';
 import { fairleadFew, fairleadMany } from './fairlead-many.ts';
@@ -17,6 +18,7 @@ export const SUBJECTS: readonly Subject[] = [
   fairleadRedis,
   portkey,
   litellm,
+  bifrost,
   fairleadFew,
   fairleadMany,
   fairleadPrompt,

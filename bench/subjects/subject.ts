@@ -44,6 +44,8 @@ export interface RunningSubject {
   apiKeys?: readonly string[];
   /** The prompt that is called in place of the model of the scenario. */
   prompt?: string;
+  /** What it calls the model of a scenario; by the scenario's name where absent. */
+  modelFor?(scenario: Scenario): string;
   /** It writes answers anew, also where nothing is translated: their length is not known to the byte. */
   rewritesAnswers?: true;
   /** Header lines that calls of a scenario need, such as `x-provider: openai`. */

@@ -21,10 +21,10 @@ export function describeCalls(scenario: Scenario, target: CallTarget): CallSpec[
 
 function describeCall(scenario: Scenario, target: CallTarget, apiKey: string): CallSpec {
   const { name, answer, requestBytes } = scenario;
-  const { port, prompt } = target;
+  const { port, prompt, model = name } = target;
   const body =
     prompt === undefined
-      ? buildRequestBody(name, answer.kind === 'stream', requestBytes)
+      ? buildRequestBody(model, answer.kind === 'stream', requestBytes)
       : buildPromptInput(requestBytes);
   const path = prompt === undefined ? '/v1/chat/completions' : `/v1/prompts/${prompt}?format=chat`;
   const head = [

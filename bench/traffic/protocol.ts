@@ -14,6 +14,8 @@ export interface CallTarget {
   apiKeys: readonly string[];
   /** The prompt that is called in place of the model. */
   prompt?: string | undefined;
+  /** By this name, where the subject has another for it than the scenario's. */
+  model?: string | undefined;
   /** The subject writes answers anew: their length is not known to the byte. */
   isRewritten: boolean;
   /** Header lines beside those of every call. */

@@ -20,7 +20,10 @@ export const BENCH_KEY = 'sk-fl-bench-0123456789abcdef0123456789abcdef';
 const CALLS_TIMEOUT_MS = 120_000;
 
 /** What of a subject says how it is called. */
-export type Called = Pick<RunningSubject, 'port' | 'apiKeys' | 'prompt' | 'headersFor' | 'rewritesAnswers'>;
+export type Called = Pick<
+  RunningSubject,
+  'port' | 'apiKeys' | 'prompt' | 'headersFor' | 'modelFor' | 'rewritesAnswers'
+>;
 
 /** The two processes at either end of what is measured. Each throws when an answer was not the expected one or did not come. */
 export interface Traffic {
@@ -82,13 +85,14 @@ export async function startTraffic(directory: string, cpus: string | undefined):
 
 function describeTarget(
   scenario: Scenario,
-  { port, apiKeys = [BENCH_KEY], prompt, headersFor, rewritesAnswers }: Called,
+  { port, apiKeys = [BENCH_KEY], prompt, headersFor, modelFor, rewritesAnswers }: Called,
 ): CallTarget {
   return {
     scenario: scenario.name,
     port,
     apiKeys,
     prompt,
+    model: modelFor?.(scenario),
     isRewritten: rewritesAnswers === true || scenario.translated === true,
     headers: headersFor?.(scenario) ?? [],
     timeoutMs: CALLS_TIMEOUT_MS,
