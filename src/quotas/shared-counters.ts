@@ -97,6 +97,8 @@ export class SharedCounters {
   /** What was taken there is not there any more, and was not brought in yet. */
   #lost = false;
   #closed = false;
+  /** The connection whose writes are held back until the event loop goes on. */
+  #gathering: Redis['stream'] | undefined;
   /** Looks for the Redis that are under way: one may wait for others while the next has begun. */
   readonly #probing = new Set<Promise<void>>();
 
@@ -173,6 +175,7 @@ export class SharedCounters {
   }
 
   async #send(name: ScriptName, { keys, args }: ScriptCall): Promise<unknown> {
+    this.#gatherWrites();
     const digest = this.#numbers.get(name);
     const rest = [keys.length, ...keys, ...args, this.#mark ?? ''];
     if (digest !== undefined) {
@@ -184,6 +187,19 @@ export class SharedCounters {
       }
     }
     return unlessLost(await this.#redis.call('EVAL', [SCRIPTS[name], ...rest]));
+  }
+
+  /** What is sent while the event loop hands out what it has read goes out in one write: each by itself costs as much as the script's answer. */
+  #gatherWrites(): void {
+    // Before the first connection there is none.
+    const stream = this.#redis.stream as Redis['stream'] | undefined;
+    if (!stream || this.#gathering === stream) return;
+    this.#gathering = stream;
+    stream.cork();
+    setImmediate(() => {
+      if (this.#gathering === stream) this.#gathering = undefined;
+      stream.uncork();
+    });
   }
 
   /** Reads the mark of the data, or makes one where there are none. */
