@@ -5,6 +5,7 @@ import {
   BRING_IN,
   LOST,
   MOVE,
+  packArgs,
   RECOVER,
   RENEW,
   RESERVE,
@@ -177,7 +178,7 @@ export class SharedCounters {
   async #send(name: ScriptName, { keys, args }: ScriptCall): Promise<unknown> {
     this.#gatherWrites();
     const digest = this.#numbers.get(name);
-    const rest = [keys.length, ...keys, ...args, this.#mark ?? ''];
+    const rest = [keys.length, ...keys, packArgs([...args, this.#mark ?? ''])];
     if (digest !== undefined) {
       try {
         return unlessLost(await this.#redis.call('EVALSHA', [digest, ...rest]));

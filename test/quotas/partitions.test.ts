@@ -11,11 +11,11 @@ import { findBudget, startBehindNetwork } from './shared-instance.ts';
 const DEMAND: Demand = { calls: 1, tokens: 600, nanoUsd: 0, costs: true, spare: 0 };
 const USED: Used = { calls: 1, tokens: 70, nanoUsd: 0 };
 /** What only a settlement of the budget sends: 600 taken, 70 used. */
-const SETTLEMENT = 'budget\r\n$3\r\n600\r\n$2\r\n70\r\n';
+const SETTLEMENT = 'budget\n600\n70\n';
 /** What only brings in what was counted alone: 70 used. */
-const BROUGHT_IN = 'budget\r\n$2\r\n70\r\n';
+const BROUGHT_IN = 'budget\n70\n';
 /** What only moves a call in: its lease, how long its mark stays, and when it began. */
-const MOVED_IN = '60000\r\n$6\r\n120000\r\n';
+const MOVED_IN = '\n60000\n120000\n';
 /** Longer than a lease, and than anybody waits for an answer. */
 const PARTITION_MS = 180_000;
 
