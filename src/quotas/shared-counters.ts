@@ -175,6 +175,7 @@ export class SharedCounters {
   async #send(name: ScriptName, { keys, args }: ScriptCall): Promise<unknown> {
     const digest = this.#numbers.get(name);
     const rest = [keys.length, ...keys, ...args, this.#mark ?? ''];
+    this.#gather();
     if (digest !== undefined) {
       try {
         return unlessLost(await this.#redis.call('EVALSHA', [digest, ...rest]));
@@ -184,6 +185,14 @@ export class SharedCounters {
       }
     }
     return unlessLost(await this.#redis.call('EVAL', [SCRIPTS[name], ...rest]));
+  }
+
+  /** What is asked in one turn of the event loop goes out in one write, behind what was read in it. */
+  #gather(): void {
+    const { stream, status } = this.#redis;
+    if (status !== 'ready' || stream.writableCorked > 0) return;
+    stream.cork();
+    setImmediate(() => stream.uncork());
   }
 
   /** Reads the mark of the data, or makes one where there are none. */
