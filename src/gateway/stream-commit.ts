@@ -6,6 +6,7 @@ import type { Gateway } from './gateway.ts';
 import type { AttemptControl } from './receiver.ts';
 import { beginStream } from './respond.ts';
 import { endAnswer } from './settle.ts';
+import { writeChunk } from './write-chunk.ts';
 
 /**
  * How often a stream is looked at, and so how long lifecycle events (role chunks, pings) are held back in the hope of real output.
@@ -44,6 +45,8 @@ export class StreamCommit implements Timed {
   #isHeard = false;
   /** Something was sent since the last look. */
   #isLively = false;
+  /** The head of the answer has gone out, with the first bytes. */
+  #isBegun = false;
   #isOver = false;
   /** Its attempt is over, and no other says anything yet. */
   #isAlone = false;
@@ -169,7 +172,10 @@ export class StreamCommit implements Timed {
 
   #send(bytes: Buffer | string): void {
     this.#isLively = true;
-    if (!this.#call.response.write(bytes)) this.#attempt.waitForDrain();
+    const { response } = this.#call;
+    const isTaken = this.#isBegun ? writeChunk(response, bytes) : response.write(bytes);
+    this.#isBegun = true;
+    if (!isTaken) this.#attempt.waitForDrain();
   }
 }
 

@@ -98,8 +98,6 @@ export class SharedCounters {
   /** What was taken there is not there any more, and was not brought in yet. */
   #lost = false;
   #closed = false;
-  /** The connection whose writes are held back until the event loop goes on. */
-  #gathering: Redis['stream'] | undefined;
   /** Looks for the Redis that are under way: one may wait for others while the next has begun. */
   readonly #probing = new Set<Promise<void>>();
 
@@ -176,9 +174,9 @@ export class SharedCounters {
   }
 
   async #send(name: ScriptName, { keys, args }: ScriptCall): Promise<unknown> {
-    this.#gatherWrites();
     const digest = this.#numbers.get(name);
     const rest = [keys.length, ...keys, packArgs([...args, this.#mark ?? ''])];
+    this.#gather();
     if (digest !== undefined) {
       try {
         return unlessLost(await this.#redis.call('EVALSHA', [digest, ...rest]));
@@ -190,17 +188,12 @@ export class SharedCounters {
     return unlessLost(await this.#redis.call('EVAL', [SCRIPTS[name], ...rest]));
   }
 
-  /** What is sent while the event loop hands out what it has read goes out in one write: each by itself costs as much as the script's answer. */
-  #gatherWrites(): void {
-    // Before the first connection there is none.
-    const stream = this.#redis.stream as Redis['stream'] | undefined;
-    if (!stream || this.#gathering === stream) return;
-    this.#gathering = stream;
+  /** What is asked in one turn of the event loop goes out in one write, behind what was read in it. */
+  #gather(): void {
+    const { stream, status } = this.#redis;
+    if (status !== 'ready' || stream.writableCorked > 0) return;
     stream.cork();
-    setImmediate(() => {
-      if (this.#gathering === stream) this.#gathering = undefined;
-      stream.uncork();
-    });
+    setImmediate(() => stream.uncork());
   }
 
   /** Reads the mark of the data, or makes one where there are none. */

@@ -100,6 +100,9 @@ function endsLineWithCr(bytes: Buffer): boolean {
 
 /** Just behind the last blank line; 0 where there is none. */
 function endOfLastEvent(bytes: Buffer): number {
+  const { length } = bytes;
+  // Nearly all packets end with an event.
+  if (bytes[length - 1] === LF && bytes[length - 2] === LF) return length;
   let at = bytes.lastIndexOf(LF);
   while (at > 0) {
     const before = bytes[at - 1];

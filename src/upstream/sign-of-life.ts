@@ -1,5 +1,6 @@
 const LF = 0x0a;
 const COLON = 0x3a;
+const E = 0x65;
 /** The first bytes of `event: ping` and of its data. */
 const PING = [Buffer.from('event: ping'), Buffer.from('event:ping')];
 const DATA = Buffer.from('data:');
@@ -18,7 +19,7 @@ export function isSignOfLife(bytes: Buffer, start = 0, end = bytes.length): bool
       continue;
     }
     const isLineOfPing = isPing && startsWith(bytes, at, end, DATA);
-    isPing = PING.some((name) => startsWith(bytes, at, end, name));
+    isPing = byte === E && PING.some((name) => startsWith(bytes, at, end, name));
     if (byte !== COLON && !isPing && !isLineOfPing) return false;
     const lineEnd = bytes.indexOf(LF, at);
     at = lineEnd === -1 || lineEnd >= end ? end : lineEnd + 1;

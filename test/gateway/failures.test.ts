@@ -485,6 +485,9 @@ const QUOTES = [
   (secret: string) => JSON.stringify(secret).replaceAll('/', '\\/').replaceAll('=', '\\u003D'),
 ];
 
+/** What the provider says when its stream has begun towards the client. */
+let goOn: () => void;
+
 const FAILURES: { what: string; adapter: string; stream: boolean; answer: (quoted: string) => Answer }[] = [
   {
     what: 'an error answer',
@@ -510,9 +513,8 @@ const FAILURES: { what: string; adapter: string; stream: boolean; answer: (quote
     stream: true,
     answer: (quoted) => (response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
-      response.write(chatChunk('Hel'), () =>
-        response.end(`data: {"error":{"message":"Grüße: overloaded","detail":[${quoted}]}}\n\n`),
-      );
+      response.write(chatChunk('Hel'));
+      goOn = () => response.end(`data: {"error":{"message":"Grüße: overloaded","detail":[${quoted}]}}\n\n`);
     },
   },
   {
@@ -526,8 +528,8 @@ const FAILURES: { what: string; adapter: string; stream: boolean; answer: (quote
         event('message_start', '"message":{"id":"m","type":"message","role":"assistant","content":[]}') +
           event('content_block_start', '"index":0,"content_block":{"type":"text","text":""}') +
           event('content_block_delta', '"index":0,"delta":{"type":"text_delta","text":"Hel"}'),
-        () => response.end(event('error', `"error":{"type":"overloaded_error","message":${quoted}}`)),
       );
+      goOn = () => response.end(event('error', `"error":{"type":"overloaded_error","message":${quoted}}`));
     },
   },
 ];
@@ -550,6 +552,7 @@ for (const { what, adapter, stream, answer } of FAILURES) {
       });
       closing.push(upstream.close, gateway.stop);
       const response = await gateway.post('/v1/chat/completions', { ...ask(stream), model: 'up/x' });
+      if (stream) goOn();
       const told = await response.text();
       assert.match(told, /you sent.*\[redacted\].*too often/, 'what is no secret is told');
       const seen = [told, gateway.logs(), JSON.stringify(await gateway.calls())].join('\n');

@@ -2,6 +2,7 @@ import { appendAll } from '../../conversation/append-all.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
+import { AlikeEvents, textsOf } from '../alike-events.ts';
 import { eventField, splitEvents, withData } from '../event-bytes.ts';
 import { type Edit, setField } from '../json-places.ts';
 import {
@@ -30,6 +31,9 @@ const NOTHING = Buffer.alloc(0);
 /** What every chunk of one answer says alike. */
 const HEAD_FIELDS = ['id', 'object', 'created', 'model'];
 
+/** What a delta says, and what OpenAI fills its chunks up with so that nobody learns of their lengths. None of it is to be noted. */
+const SAID = textsOf(['content', 'reasoning_content', 'reasoning', 'refusal', 'arguments', 'obfuscation']);
+
 /** Watches a chat stream go by, and mends what its clients would stumble over. */
 export class ChatStreamScanner implements StreamScanner {
   usage: Usage | undefined;
@@ -46,6 +50,8 @@ export class ChatStreamScanner implements StreamScanner {
   #serviceTier: JsonValue | undefined;
   /** The server leaves out what clients need, or says what is to be noted: all of its events are read. */
   #isIrregular: boolean;
+  /** Like one that was more of the same. */
+  readonly #alike = new AlikeEvents(SAID);
   readonly #findsIds: boolean;
   readonly #said = new Set<string>();
 
@@ -75,10 +81,17 @@ export class ChatStreamScanner implements StreamScanner {
   }
 
   scan(events: Buffer): Buffer {
+    const alike = this.#isPlain ? this.#alike.count(events) : 0;
+    if (alike > 0) {
+      this.outputEvents += alike;
+      return events;
+    }
     const text = events.toString('latin1');
     const chunks = countTextValues(text, '"choices"', beginsList);
     this.outputEvents += chunks;
-    return this.hasOutput && this.#isMoreOfTheSame(text, chunks) ? events : this.#scanEvents(events);
+    if (!this.hasOutput || !this.#isMoreOfTheSame(text, chunks)) return this.#scanEvents(events);
+    this.#alike.learn(events);
+    return events;
   }
 
   isWholeEvent(rest: Buffer): boolean {
@@ -90,6 +103,11 @@ export class ChatStreamScanner implements StreamScanner {
     return this.terminated ? '' : this.#usageEvent() + DONE_EVENT;
   }
 
+  /** One choice, whose deltas need no mending and leave nothing behind. */
+  get #isPlain(): boolean {
+    return this.#choices.size === 1 && !this.#isIrregular;
+  }
+
   /**
    * Whether these are only further deltas of the one choice, about which nothing need be noted. A cheap look: where it
    * takes text for more than that, the events are merely read the thorough way.
@@ -97,8 +115,7 @@ export class ChatStreamScanner implements StreamScanner {
   #isMoreOfTheSame(text: string, chunks: number): boolean {
     // An event without choices is something else: [DONE], an error in any of its forms, usage.
     return (
-      this.#choices.size === 1 &&
-      !this.#isIrregular &&
+      this.#isPlain &&
       countOccurrences(text, 'data:') === chunks &&
       countTextValues(text, '"delta"', beginsObject) === chunks &&
       !hasTextValue(text, '"index"', isOtherThanZero) &&

@@ -90,6 +90,9 @@ export class Connection implements ResponseSink, Timed {
   /** What was read behind the place at which the handler asked for a pause. */
   #unread: Buffer | undefined;
   #parsing = false;
+  /** What there is of the body in what is being read, from here to before there; none: 0. */
+  #bodyStart = 0;
+  #bodyEnd = 0;
   /** There was more than the answer: whatever it is, the next answer is not to begin with it. */
   #surplus = false;
   /** The other side ended while the handler had asked for a pause. */
@@ -156,13 +159,15 @@ export class Connection implements ResponseSink, Timed {
     exchange.handler.onResponseStart(exchange, status, headers);
   }
 
+  /** What stood between the pieces is read: they are moved together, and handed on as one. */
   onBody(bytes: Buffer, start: number, end: number): void {
-    const exchange = this.#exchange;
-    if (!exchange) return;
-    if (!this.#isSaid) this.#isSaid = !isSignOfLife(bytes, start, end);
-    const own = Buffer.allocUnsafe(end - start);
-    bytes.copy(own, 0, start, end);
-    exchange.handler.onResponseData(exchange, own);
+    if (this.#bodyEnd === 0) {
+      this.#bodyStart = start;
+      this.#bodyEnd = end;
+      return;
+    }
+    bytes.copyWithin(this.#bodyEnd, start, end);
+    this.#bodyEnd += end - start;
   }
 
   pause(exchange: Exchange): void {
@@ -257,14 +262,29 @@ export class Connection implements ResponseSink, Timed {
     let at = 0;
     this.#parsing = true;
     try {
-      while (at < length && !exchange.paused && !this.#parser.complete && this.#exchange === exchange)
-        at = this.#parser.step(bytes, at, length);
+      try {
+        while (at < length && !exchange.paused && !this.#parser.complete && this.#exchange === exchange)
+          at = this.#parser.step(bytes, at, length);
+      } finally {
+        // Also what came before something that is no answer.
+        this.#handOn(exchange, bytes);
+      }
     } finally {
       this.#parsing = false;
     }
     if (at === length) return;
     if (this.#parser.complete) this.#surplus = true;
     else if (exchange.paused) this.#unread = Buffer.from(bytes.subarray(at, length));
+  }
+
+  #handOn(exchange: Exchange, bytes: Buffer): void {
+    const [start, end] = [this.#bodyStart, this.#bodyEnd];
+    this.#bodyEnd = 0;
+    if (end === 0 || this.#exchange !== exchange) return;
+    if (!this.#isSaid) this.#isSaid = !isSignOfLife(bytes, start, end);
+    const own = Buffer.allocUnsafe(end - start);
+    bytes.copy(own, 0, start, end);
+    exchange.handler.onResponseData(exchange, own);
   }
 
   #complete(exchange: Exchange): void {

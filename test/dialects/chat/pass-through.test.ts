@@ -251,6 +251,49 @@ for (const [what, last, outcome] of LAST_WORDS) {
   });
 }
 
+const said = (content: string) => TEXT.replace(/"content":".*?\\{"/, `"content":${JSON.stringify(content)}`);
+
+for (const packet of [1, 3, 100]) {
+  test(`in a stream of events that are alike each is counted, and what is another is seen, ${packet} a packet`, () => {
+    const events = Array.from({ length: 40 }, (_, index) => said(`word ${index} "finish_reason":"stop"`));
+    events.splice(30, 0, TEXT.replace('"usage":null', '"usage":{"prompt_tokens":5,"completion_tokens":1}'));
+    const call = { index: 0, id: 'c', type: 'function', function: { name: 'f', arguments: '' } };
+    const argument = { index: 0, function: { arguments: '{"usage":' } };
+    for (const each of [call, argument, argument])
+      events.push(TEXT.replace(/"content":".*?\{"/, `"tool_calls":${JSON.stringify([each])}`));
+    const packets = Array.from({ length: Math.ceil(events.length / packet) }, (_, index) =>
+      events.slice(index * packet, (index + 1) * packet).join(''),
+    );
+    const { scanner, relayed } = scanAll([ROLE, ...packets], false);
+    assert.equal(relayed, ROLE + events.join(''));
+    assert.equal(scanner.outputEvents, 1 + events.length);
+    assert.deepEqual([scanner.usage?.input, scanner.finished, scanner.failure], [5, false, undefined]);
+    scanner.scan(
+      Buffer.from(said('the end') + FINISH.replace('"stop"', 'null').replace('{}', '{"content":"!"}')),
+    );
+    assert.equal(scanner.finished, false);
+    scanner.scan(Buffer.from(said('the end').replace('"finish_reason":null', '"finish_reason":"stop"')));
+    assert.equal(scanner.finished, true);
+    scanner.scan(
+      Buffer.from(said('and') + said('more').replace('"usage":null', '"error":{"message":"Busy"}')),
+    );
+    assert.equal(scanner.failure?.message, 'Busy');
+  });
+}
+
+test('of two choices that are told in turns both have to finish', () => {
+  const second = (event: string) => event.replace('"index":0', '"index":1');
+  const { scanner } = scanAll(
+    [ROLE, said('a'), said('b'), second(said('c')), said('d'), second(said('e'))],
+    false,
+  );
+  assert.equal(scanner.outputEvents, 6);
+  scanner.scan(Buffer.from(FINISH));
+  assert.equal(scanner.finished, false);
+  scanner.scan(Buffer.from(second(FINISH)));
+  assert.equal(scanner.finished, true);
+});
+
 test('[DONE] without any choice is no answer, to scanner and decoder', () => {
   const { scanner } = scanAll([DONE], true);
   const end = decodeAll([DONE]);

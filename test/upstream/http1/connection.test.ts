@@ -45,6 +45,21 @@ for (const [what, answer, reused] of REUSE) {
   });
 }
 
+test('the chunks of a packet are handed on as one piece, also before what is no chunk', async (t) => {
+  const setting = await set(t, (socket, { nth }) => {
+    const answer = chunked('one,', 'two,', 'x'.repeat(300), ',three');
+    socket.write(nth === 0 ? answer : answer.replace('0\r\n\r\n', 'no size\r\n'));
+  });
+  const { server, connections } = setting;
+  const whole = await ask(connections, server.origin).over;
+  assert.deepEqual(whole.events, ['request', 'start', 'data', 'end']);
+  assert.equal(whole.text, `one,two,${'x'.repeat(300)},three`);
+  await turns();
+  const broken = await ask(connections, server.origin).over;
+  assert.deepEqual(broken.events, ['request', 'start', 'data', 'error']);
+  assert.deepEqual([broken.text, broken.error?.code], [whole.text, 'NOT_HTTP']);
+});
+
 test('what comes on an idle connection is not the next answer', async (t) => {
   const setting = await set(t, async (socket, { connection }) => {
     socket.write(fixed(connection === 0 ? 'one' : 'two'));
