@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { promptNamed } from '../config/prompt-prefix.ts';
 import { parseDuration } from '../config/units.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { allowsObjects } from './allows-objects.ts';
 import { checkTemplate } from './check-template.ts';
 import { type CollectedPartials, collectPartials } from './collect-partials.ts';
 import type { NamedInput } from './named-inputs.ts';
@@ -56,6 +57,8 @@ export interface Prompt {
   unknownFields: readonly UnknownField[];
   /** What its template names and its input cannot have, so that nothing stands there. */
   unknownInputs: readonly NamedInput[];
+  /** Why no call of it could ever be answered: no file may say that, and versions of before may. */
+  useless: PromptFileError | undefined;
 }
 
 /**
@@ -102,7 +105,26 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
     template: new PromptTemplate(used.template, used.partials),
     unknownFields: findUnknownFields(file),
     unknownInputs: needs.named.filter(({ name }) => isNoInput(inputSchema, name)),
+    useless: findUselessness(file, source, inputSchema, used),
   };
+}
+
+function findUselessness(
+  file: PromptFile,
+  source: string,
+  input: JsonObject | undefined,
+  { saysNothing }: CollectedPartials,
+): PromptFileError | undefined {
+  if (input && !allowsObjects(input)) {
+    const message =
+      'an input is an object: its fields, such as { text: string }, and this schema lets none be';
+    return faultAt(file, ['input', 'schema'], message);
+  }
+  // Where there is no template it would begin behind the last line.
+  const line = Math.min(file.linesBefore + 1, source.trimEnd().split('\n').length);
+  return saysNothing
+    ? new PromptFileError('the template says nothing: no call of it would have a message', line)
+    : undefined;
 }
 
 function makeCheck(file: PromptFile, path: readonly string[], schema: JsonObject): ValueCheck {

@@ -47,6 +47,8 @@ export async function makeChatRequest(
   if (promptNamed(String(model)) !== undefined)
     throw invalidRequest(`'${String(model)}' is a prompt: a prompt calls a model.`, 'model', 'no_model');
   const rendered = await render(template, { input, messages });
+  if (rendered.length + turn.length === 0)
+    throw invalidRequest('The prompt says nothing with this input.', undefined, 'invalid_input');
   return {
     model,
     messages: [...rendered, ...turn],

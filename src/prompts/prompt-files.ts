@@ -61,7 +61,9 @@ export class PromptCompiler {
       try {
         if (typeof source !== 'string') throw source;
         checkName(name);
-        prompts.push(await this.#make({ name, source, partials }, partialNames));
+        const prompt = await this.#make({ name, source, partials }, partialNames);
+        if (prompt.useless) throw prompt.useless;
+        prompts.push(prompt);
       } catch (error) {
         if (!(error instanceof PromptFileError)) throw error;
         broken.push({ path, error });
