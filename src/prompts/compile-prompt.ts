@@ -14,7 +14,7 @@ import { readTools } from './read-tools.ts';
 import { PromptTemplate } from './template.ts';
 import { propertiesOf } from './text-values.ts';
 import { findUnknownFields, type UnknownField } from './unknown-fields.ts';
-import { ValueCheck } from './values.ts';
+import { type ChecksElsewhere, ValueCheck } from './values.ts';
 
 /** What a prompt is made from: its file, and the partials that stand around it. */
 export interface PromptSource {
@@ -64,9 +64,13 @@ export interface Prompt {
 /**
  * Makes a prompt from its files.
  *
+ * @param slowChecks where an input is checked that takes long to be
  * @throws PromptFileError
  */
-export async function compilePrompt({ name, source, partials, schemas = {} }: PromptSource): Promise<Prompt> {
+export async function compilePrompt(
+  { name, source, partials, schemas = {} }: PromptSource,
+  slowChecks?: ChecksElsewhere,
+): Promise<Prompt> {
   const file = readPromptFile(source);
   const { parsed } = file;
   const needs = checkTemplate(parsed.template, file.linesBefore);
@@ -92,7 +96,7 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
     model: readModel(file),
     parameters: chatParameters(config, (parameter) => file.lineOf(['config', parameter])),
     tools: await readTools(file, schemas),
-    input: inputSchema && makeCheck(file, ['input', 'schema'], inputSchema),
+    input: inputSchema && makeCheck(file, ['input', 'schema'], inputSchema, slowChecks),
     inputDefaults: fieldObject(file, ['input', 'default']),
     output: {
       ...{ format, repairs: readRepairs(file) },
@@ -127,9 +131,14 @@ function findUselessness(
     : undefined;
 }
 
-function makeCheck(file: PromptFile, path: readonly string[], schema: JsonObject): ValueCheck {
+function makeCheck(
+  file: PromptFile,
+  path: readonly string[],
+  schema: JsonObject,
+  slowChecks?: ChecksElsewhere,
+): ValueCheck {
   try {
-    return new ValueCheck(schema);
+    return new ValueCheck(schema, slowChecks);
   } catch (error) {
     // The validator looks for schemas with addresses in words that it does not know, too.
     const reason = error instanceof Error ? error.message : String(error);

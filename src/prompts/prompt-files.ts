@@ -1,4 +1,4 @@
-import type { compilePrompt, Prompt, PromptSource } from './compile-prompt.ts';
+import type { Prompt, PromptSource } from './compile-prompt.ts';
 import { PromptFileError } from './problem.ts';
 import { nameOfFile, type PromptFiles } from './prompt-directory.ts';
 
@@ -26,10 +26,10 @@ const NOT_IN_NAMES = /[@%\\\u0000-\u001f\u007f-\u009f]/;
 
 /** Makes prompts of files. What has not changed since is not made again. */
 export class PromptCompiler {
-  readonly #compile: typeof compilePrompt;
+  readonly #compile: (source: PromptSource) => Promise<Prompt>;
   #made = new Map<string, { partialNames: string; prompt: Prompt }>();
 
-  constructor(compile: typeof compilePrompt) {
+  constructor(compile: (source: PromptSource) => Promise<Prompt>) {
     this.#compile = compile;
   }
 
