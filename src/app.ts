@@ -281,7 +281,7 @@ export async function startApp(
   });
   const access = new AccessRequests(store, Date.now);
   const rotation = new CredentialRotation({ control, news, log });
-  const { prompts, promptKeeper, promptWatch, promptAnswers, promptCache, promptModels } = await makePrompts({
+  const { prompts, promptKeeper, promptWatch, promptCache, promptModels, closePrompts } = await makePrompts({
     ...{ store, control, news, log, config, configFile: loaded.path, now: Date.now, prices: inForce },
   });
   const { rolloutController, releases } = makeRolloutController({
@@ -342,7 +342,7 @@ export async function startApp(
     await promptWatch.stop();
     await drain(gateway, openConnections, drainMs, noTimeLeft);
     await closeServer(server);
-    promptAnswers.close();
+    await closePrompts();
     if (!(await control.settle(SETTLE_MS)))
       log.warn({}, 'a change of the configuration is not waited for any more');
     await connections.close();

@@ -5,13 +5,14 @@ import type { Gateway, Log } from './gateway/gateway.ts';
 import { PromptCache } from './prompt-calls/prompt-cache.ts';
 import { PromptModels } from './prompt-calls/prompt-models.ts';
 import { AnswerCache, type SharedAnswers } from './prompts/answer-cache.ts';
-import { compilePrompt } from './prompts/compile-prompt.ts';
+import { compilePrompt, type PromptSource } from './prompts/compile-prompt.ts';
 import { findPromptDirectory } from './prompts/example-prompts.ts';
 import { PromptBook } from './prompts/prompt-book.ts';
 import { PromptCompiler } from './prompts/prompt-files.ts';
 import { PromptKeeper } from './prompts/prompt-keeper.ts';
 import { PromptStore } from './prompts/prompt-store.ts';
 import { PromptWatch } from './prompts/prompt-watch.ts';
+import { SlowChecks } from './prompts/slow-checks.ts';
 import type { Store } from './store/store.ts';
 import { tellBrokenPrompt, tellUnreadablePrompts } from './tell-problems.ts';
 import {
@@ -28,9 +29,10 @@ export interface Prompts {
   prompts: PromptBook;
   promptKeeper: PromptKeeper;
   promptWatch: PromptWatch;
-  promptAnswers: AnswerCache;
   promptCache: PromptCache;
   promptModels: PromptModels;
+  /** To be called when nobody calls them any more. */
+  closePrompts(): Promise<void>;
 }
 
 /** The prompts, what keeps them as their files and the store are, and the answers that are kept. */
@@ -55,9 +57,11 @@ export async function makePrompts({
   prices: Pick<Gateway['prices'], 'costMicroUsd'>;
 }): Promise<Prompts> {
   const hasExamples = () => control.config.prompts?.directory === undefined;
-  const compiler = new PromptCompiler(compilePrompt);
+  const slowChecks = new SlowChecks();
+  const compile = (source: PromptSource) => compilePrompt(source, slowChecks);
+  const compiler = new PromptCompiler(compile);
   const prompts = new PromptBook({
-    ...{ hasExamples, compile: compilePrompt, now },
+    ...{ hasExamples, compile, now },
     madeBefore: (name, hash) => compiler.find(name, hash),
   });
   const promptKeeper = new PromptKeeper({
@@ -91,5 +95,9 @@ export async function makePrompts({
   const promptAnswers = new AnswerCache(now, shared);
   const promptCache = new PromptCache({ answers: promptAnswers, prices, now });
   const promptModels = new PromptModels(prompts, promptCache);
-  return { prompts, promptKeeper, promptWatch, promptAnswers, promptCache, promptModels };
+  const closePrompts = () => {
+    promptAnswers.close();
+    return slowChecks.stop();
+  };
+  return { prompts, promptKeeper, promptWatch, promptCache, promptModels, closePrompts };
 }

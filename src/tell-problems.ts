@@ -45,7 +45,9 @@ export function tellLedgerProblem(news: ControlNews, problem: LedgerProblem | Jo
 }
 
 export function tellBrokenPrompt(news: ControlNews, { path, error }: BrokenPrompt): void {
-  const message = `the prompt file '${path}' cannot be used, its prompt stays as it was: ${error.message}`;
+  const what = path.endsWith('/') ? 'folder' : 'file';
+  const stays = path.endsWith('/') ? 'what was in it stays' : 'its prompt stays';
+  const message = `the prompt ${what} '${path}' cannot be used, ${stays} as it was: ${error.message}`;
   const { line = null, partial } = error;
   const details = { path, line, ...(partial !== undefined && { partial: fileOfPartial(partial) }) };
   news.tell('warning', 'prompt_broken', message, details);

@@ -23,7 +23,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   quotas: ['conversation', 'dialects', 'config', 'usage', 'store'],
   overload: ['conversation', 'config', 'upstream'],
   rollouts: ['conversation', 'store', 'usage'],
-  prompts: ['conversation', 'dialects', 'store', 'config', 'rollouts'],
+  prompts: ['conversation', 'dialects', 'store', 'config', 'rollouts', 'threads'],
   lifecycle: ['conversation', 'config'],
   responses: ['conversation', 'store', 'usage'],
   threads: [],

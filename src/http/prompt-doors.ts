@@ -1,9 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../conversation/json.ts';
+import { decodeUtf8 } from '../conversation/utf8.ts';
 import { passThrough as chatPassThrough } from '../dialects/chat/pass-through.ts';
 import { readBoundary } from '../dialects/multipart/boundary.ts';
 import { readForm } from '../dialects/multipart/read-form.ts';
+import { badUtf8 } from '../dialects/request-fields.ts';
 import { readSubject } from '../gateway/choose-side.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
@@ -137,8 +139,9 @@ function readInput(prompt: Prompt, { body, headers }: FastifyRequest): JsonObjec
   const contentType = headers['content-type'] ?? '';
   if (isForm(contentType) && Buffer.isBuffer(body))
     return readFormInput(prompt, readForm(body, readBoundary(contentType)));
-  const text = Buffer.isBuffer(body) ? body.toString('utf8') : '';
-  if (text === '') return {};
+  if (!Buffer.isBuffer(body) || body.length === 0) return {};
+  const text = decodeUtf8(body);
+  if (text === undefined) throw badUtf8(body);
   const input = parseInput(text);
   if (input === undefined)
     throw invalidRequest(

@@ -3,6 +3,7 @@ import { ESCAPE } from './marks.ts';
 import { findMediaInputs } from './media-inputs.ts';
 import { findNamedInputs, type NamedInput } from './named-inputs.ts';
 import { PromptFileError } from './problem.ts';
+import { saysNothing } from './says-nothing.ts';
 import { HELPERS } from './template-helpers.ts';
 
 /** The roles that a prompt has, in dotprompt's words. */
@@ -26,6 +27,8 @@ export interface TemplateNeeds {
   media: ReadonlySet<string>;
   /** Inputs that it names, with their lines in the file. */
   named: readonly NamedInput[];
+  /** Nothing in it could stand in a message; its partials may have something. */
+  saysNothing: boolean;
 }
 
 /**
@@ -46,7 +49,8 @@ export function checkTemplate(template: string, before: number): TemplateNeeds {
   checker.accept(program);
   const named = findNamedInputs(program, HELPERS).map(({ name, line }) => ({ name, line: before + line }));
   const { partials, historyLine } = checker;
-  return { partials, historyLine, media: findMediaInputs(program), named };
+  const media = findMediaInputs(program);
+  return { partials, historyLine, media, named, saysNothing: saysNothing(program) };
 }
 
 function parse(template: string, before: number): hbs.AST.Program {

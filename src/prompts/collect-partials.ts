@@ -14,6 +14,7 @@ export interface CollectedPartials {
   called: readonly (readonly [name: string, template: string])[];
   /** Somewhere it is said where an earlier conversation goes. */
   history: boolean;
+  saysNothing: boolean;
   media: ReadonlySet<string>;
 }
 
@@ -58,6 +59,7 @@ export function collectPartials(
   const names = open(prompt, needs);
   checkCycles(read);
   const all = [...read].toSorted(([one], [other]) => (one < other ? -1 : 1));
+  const allNeeds = [needs, ...all.map(([, one]) => one.needs)];
   return {
     template: { text: template, names },
     partials: read,
@@ -65,8 +67,9 @@ export function collectPartials(
     called: all
       .map(([, { called, text }]) => [called, text] as const)
       .toSorted(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0)),
-    history: [needs, ...all.map(([, one]) => one.needs)].some(({ historyLine }) => historyLine !== undefined),
-    media: new Set([needs, ...all.map(([, one]) => one.needs)].flatMap(({ media }) => [...media])),
+    history: allNeeds.some(({ historyLine }) => historyLine !== undefined),
+    saysNothing: allNeeds.every((one) => one.saysNothing),
+    media: new Set(allNeeds.flatMap(({ media }) => [...media])),
   };
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { promptNamed } from '../config/prompt-prefix.ts';
 import { parseDuration } from '../config/units.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { allowsObjects } from './allows-objects.ts';
 import { checkTemplate } from './check-template.ts';
 import { type CollectedPartials, collectPartials } from './collect-partials.ts';
 import type { NamedInput } from './named-inputs.ts';
@@ -13,7 +14,7 @@ import { readTools } from './read-tools.ts';
 import { PromptTemplate } from './template.ts';
 import { propertiesOf } from './text-values.ts';
 import { findUnknownFields, type UnknownField } from './unknown-fields.ts';
-import { ValueCheck } from './values.ts';
+import { type ChecksElsewhere, ValueCheck } from './values.ts';
 
 /** What a prompt is made from: its file, and the partials that stand around it. */
 export interface PromptSource {
@@ -56,14 +57,20 @@ export interface Prompt {
   unknownFields: readonly UnknownField[];
   /** What its template names and its input cannot have, so that nothing stands there. */
   unknownInputs: readonly NamedInput[];
+  /** Why no call of it could ever be answered: no file may say that, and versions of before may. */
+  useless: PromptFileError | undefined;
 }
 
 /**
  * Makes a prompt from its files.
  *
+ * @param slowChecks where an input is checked that takes long to be
  * @throws PromptFileError
  */
-export async function compilePrompt({ name, source, partials, schemas = {} }: PromptSource): Promise<Prompt> {
+export async function compilePrompt(
+  { name, source, partials, schemas = {} }: PromptSource,
+  slowChecks?: ChecksElsewhere,
+): Promise<Prompt> {
   const file = readPromptFile(source);
   const { parsed } = file;
   const needs = checkTemplate(parsed.template, file.linesBefore);
@@ -89,7 +96,7 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
     model: readModel(file),
     parameters: chatParameters(config, (parameter) => file.lineOf(['config', parameter])),
     tools: await readTools(file, schemas),
-    input: inputSchema && makeCheck(file, ['input', 'schema'], inputSchema),
+    input: inputSchema && makeCheck(file, ['input', 'schema'], inputSchema, slowChecks),
     inputDefaults: fieldObject(file, ['input', 'default']),
     output: {
       ...{ format, repairs: readRepairs(file) },
@@ -102,12 +109,36 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
     template: new PromptTemplate(used.template, used.partials),
     unknownFields: findUnknownFields(file),
     unknownInputs: needs.named.filter(({ name }) => isNoInput(inputSchema, name)),
+    useless: findUselessness(file, source, inputSchema, used),
   };
 }
 
-function makeCheck(file: PromptFile, path: readonly string[], schema: JsonObject): ValueCheck {
+function findUselessness(
+  file: PromptFile,
+  source: string,
+  input: JsonObject | undefined,
+  { saysNothing }: CollectedPartials,
+): PromptFileError | undefined {
+  if (input && !allowsObjects(input)) {
+    const message =
+      'an input is an object: its fields, such as { text: string }, and this schema lets none be';
+    return faultAt(file, ['input', 'schema'], message);
+  }
+  // Where there is no template it would begin behind the last line.
+  const line = Math.min(file.linesBefore + 1, source.trimEnd().split('\n').length);
+  return saysNothing
+    ? new PromptFileError('the template says nothing: no call of it would have a message', line)
+    : undefined;
+}
+
+function makeCheck(
+  file: PromptFile,
+  path: readonly string[],
+  schema: JsonObject,
+  slowChecks?: ChecksElsewhere,
+): ValueCheck {
   try {
-    return new ValueCheck(schema);
+    return new ValueCheck(schema, slowChecks);
   } catch (error) {
     // The validator looks for schemas with addresses in words that it does not know, too.
     const reason = error instanceof Error ? error.message : String(error);

@@ -1,5 +1,6 @@
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
+import { decodeUtf8 } from '../conversation/utf8.ts';
 import type { FormPart } from '../dialects/multipart/read-form.ts';
 import type { Prompt } from './compile-prompt.ts';
 import { allowsText, namesType, propertiesOf, readTexts } from './text-values.ts';
@@ -50,8 +51,10 @@ function readValue(part: FormPart): string {
   return part.isFile ? dataUrlOf(part) : textOf(part);
 }
 
-function textOf({ content }: FormPart): string {
-  return content.toString('utf8');
+function textOf({ name, content }: FormPart): string {
+  const text = decodeUtf8(content);
+  if (text === undefined) throw invalidRequest(`'${name}' is not valid UTF-8.`, name);
+  return text;
 }
 
 function dataUrlOf({ name, contentType = 'application/octet-stream', content }: FormPart): string {

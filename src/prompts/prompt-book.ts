@@ -1,4 +1,4 @@
-import type { compilePrompt, Prompt } from './compile-prompt.ts';
+import type { Prompt, PromptSource } from './compile-prompt.ts';
 import type { PromptChange } from './deeds.ts';
 import { PromptFileError } from './problem.ts';
 import { mergeNews } from './prompt-store.ts';
@@ -42,7 +42,7 @@ interface Entry {
 }
 
 export interface PromptBookOptions {
-  compile: typeof compilePrompt;
+  compile: (source: PromptSource) => Promise<Prompt>;
   /** What was made of the same sources already. */
   madeBefore(name: string, hash: string): Prompt | undefined;
   /** Whether the prompts that come with the project are in service. */

@@ -27,7 +27,7 @@ export interface PromptCall {
 /**
  * The request of the chat dialect that a prompt makes of an input. `fallback`: the model of prompts that name none.
  *
- * @throws GatewayError `invalid_request`
+ * @throws GatewayError `invalid_request`, `overloaded`
  */
 export async function makeChatRequest(
   prompt: Prompt,
@@ -35,7 +35,7 @@ export async function makeChatRequest(
   fallback: string | undefined,
 ): Promise<JsonObject> {
   const { template, tools, output } = prompt;
-  const { input, messages, turn } = takeApart(prompt, call.input);
+  const { input, messages, turn } = await takeApart(prompt, call.input);
   const set = readOverrides(prompt, call.overrides);
   const model = set['model'] ?? prompt.model ?? fallback;
   if (model === undefined)
@@ -47,6 +47,8 @@ export async function makeChatRequest(
   if (promptNamed(String(model)) !== undefined)
     throw invalidRequest(`'${String(model)}' is a prompt: a prompt calls a model.`, 'model', 'no_model');
   const rendered = await render(template, { input, messages });
+  if (rendered.length + turn.length === 0)
+    throw invalidRequest('The prompt says nothing with this input.', undefined, 'invalid_input');
   return {
     model,
     messages: [...rendered, ...turn],
@@ -74,7 +76,7 @@ interface Taken {
   turn: JsonObject[];
 }
 
-function takeApart(prompt: Prompt, body: JsonObject): Taken {
+async function takeApart(prompt: Prompt, body: JsonObject): Promise<Taken> {
   const { input: check, takesHistory, tools } = prompt;
   const properties = check?.schema['properties'];
   const isOwnField = isObject(properties) && properties['messages'] !== undefined;
@@ -87,7 +89,7 @@ function takeApart(prompt: Prompt, body: JsonObject): Taken {
   const excess = check?.findExcess(given) ?? [];
   if (excess.length > 0) throw misfit(prompt, excess);
   const input = withDefaults(check?.schema, { ...prompt.inputDefaults, ...given }) as JsonObject;
-  const faults = check?.faultsWithin(plainNumbers(input)) ?? [];
+  const faults = (await check?.faultsSoon(plainNumbers(input))) ?? [];
   if (faults.length > 0) throw misfit(prompt, faults);
   return { input, ...(hasMessages ? readMessages(prompt, messages) : { messages: [], turn: [] }) };
 }

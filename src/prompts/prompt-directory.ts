@@ -4,7 +4,10 @@ import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PromptFileError } from './problem.ts';
 
-/** Files that make prompts, by their paths within the directory, with slashes: what they hold, or why that cannot be read. */
+/**
+ * Files that make prompts, by their paths within the directory, with slashes: what they hold, or why that cannot be read. A folder that
+ * cannot be read is there as well, its path with a slash at its end.
+ */
 export type PromptFiles = ReadonlyMap<string, string | PromptFileError>;
 
 const ENDING = '.prompt';
@@ -37,20 +40,28 @@ export class PromptDirectory {
 
   /**
    * What is there now; `undefined` where nothing has changed since. After the first time a file is left as it was while it is being written,
-   * and all others for one look with it: what is changed together is taken together.
+   * and all others for one look with it: what is changed together is taken together. What a folder had that cannot be read is as it was.
    *
-   * @throws Error where a folder cannot be read
+   * @throws Error where the directory cannot be read
    */
   async read(): Promise<PromptFiles | undefined> {
     let isSame = true;
     const known = new Map<string, KnownFile>();
     const settling = new Map<string, string>();
-    for (const path of await listFiles(this.#path, ENDING)) {
+    const unreadable = new Map<string, unknown>();
+    for (const path of await listReadable(this.#path, ENDING, unreadable)) {
       const before = this.#known.get(path);
       const file = await this.#readFile(path, before, settling);
       if (!file) continue;
       isSame &&= before?.stamp === file.stamp;
       known.set(path, file);
+    }
+    for (const [folder, error] of [...unreadable].toSorted(([one], [other]) => (one < other ? -1 : 1))) {
+      const stamp = error instanceof Error ? error.message : String(error);
+      isSame &&= this.#known.get(folder)?.stamp === stamp;
+      const source = new PromptFileError(`the folder cannot be read: ${stamp}`, undefined, { cause: error });
+      known.set(folder, { stamp, source });
+      for (const [path, file] of this.#known) if (path.startsWith(folder)) known.set(path, file);
     }
     const isFirstLook = [...settling.keys()].some((path) => !this.#settling.has(path));
     this.#settling = settling;
@@ -110,29 +121,75 @@ function stampOf({ mtimeMs, size, ino }: Stats): string {
  * @throws Error where a folder cannot be read
  */
 export async function listFiles(directory: string, ending: string): Promise<string[]> {
-  return listFolder({ directory, ending }, '', [await realpath(directory)]);
+  const listed: Listed = {
+    ...{ directory, ending },
+    onUnreadable: (_, error) => {
+      throw error;
+    },
+  };
+  return listFolder(listed, '', [await realpath(directory)]);
+}
+
+/**
+ * The same of the folders that can be read.
+ *
+ * @param unreadable is given the others, with slashes at their ends, and why they are that
+ * @throws Error where the directory itself cannot be read
+ */
+async function listReadable(
+  directory: string,
+  ending: string,
+  unreadable: Map<string, unknown>,
+): Promise<string[]> {
+  const around = [await realpath(directory)];
+  const listed: Listed = {
+    ...{ directory, ending },
+    onUnreadable: (folder, error) => {
+      if (folder === '') throw error;
+      // It has gone meanwhile.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      unreadable.set(`${folder}/`, error);
+    },
+  };
+  return listFolder(listed, '', around);
 }
 
 interface Listed {
   directory: string;
   ending: string;
+  /** Told of a folder, or a link that may lead to one; it is left out. */
+  onUnreadable(path: string, error: unknown): void;
 }
 
 /** `around`: the folders that this one is in, and itself, whatever links lead there. */
 async function listFolder(listed: Listed, folder: string, around: readonly string[]): Promise<string[]> {
-  const { directory, ending } = listed;
-  const entries = await readdir(join(directory, folder), { withFileTypes: true });
-  const lists = entries
+  const { directory, ending, onUnreadable } = listed;
+  const entries = await orTold(readdir(join(directory, folder), { withFileTypes: true }), (error) =>
+    onUnreadable(folder, error),
+  );
+  const lists = (entries ?? [])
     .filter(({ name }) => !name.startsWith('.'))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .map(async (entry) => {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-      const inner = await findFolder(join(directory, path), entry);
+      const inner = await orTold(findFolder(join(directory, path), entry), (error) => {
+        // Why a file cannot be read is told of the file.
+        if (!entry.name.endsWith(ending)) onUnreadable(path, error);
+      });
       if (inner !== undefined)
         return around.includes(inner) ? [] : listFolder(listed, path, [...around, inner]);
       return entry.name.endsWith(ending) ? [path] : [];
     });
   return (await Promise.all(lists)).flat();
+}
+
+async function orTold<T>(found: Promise<T>, tell: (error: unknown) => void): Promise<T | undefined> {
+  try {
+    return await found;
+  } catch (error) {
+    tell(error);
+    return undefined;
+  }
 }
 
 /** Where a folder is, or what a link to one leads to; `undefined` of anything else. */

@@ -1,9 +1,10 @@
-import type { compilePrompt, Prompt, PromptSource } from './compile-prompt.ts';
+import type { Prompt, PromptSource } from './compile-prompt.ts';
 import { PromptFileError } from './problem.ts';
 import { nameOfFile, type PromptFiles } from './prompt-directory.ts';
 
 /** A file that is no prompt as it stands. */
 export interface BrokenPrompt {
+  /** Of a folder that cannot be read it ends with a slash. */
   path: string;
   error: PromptFileError;
 }
@@ -12,8 +13,8 @@ export interface BrokenPrompt {
 export interface ReadPrompts {
   prompts: Prompt[];
   broken: BrokenPrompt[];
-  /** Names that have a file, broken ones too. */
-  names: ReadonlySet<string>;
+  /** Whether a prompt has a file, a broken one too, or may have one where it cannot be seen. */
+  mayHaveFile(name: string): boolean;
 }
 
 /**
@@ -25,10 +26,10 @@ const NOT_IN_NAMES = /[@%\\\u0000-\u001f\u007f-\u009f]/;
 
 /** Makes prompts of files. What has not changed since is not made again. */
 export class PromptCompiler {
-  readonly #compile: typeof compilePrompt;
+  readonly #compile: (source: PromptSource) => Promise<Prompt>;
   #made = new Map<string, { partialNames: string; prompt: Prompt }>();
 
-  constructor(compile: typeof compilePrompt) {
+  constructor(compile: (source: PromptSource) => Promise<Prompt>) {
     this.#compile = compile;
   }
 
@@ -42,7 +43,13 @@ export class PromptCompiler {
     const partials: Record<string, string> = {};
     const sources: { path: string; name: string; source: string | PromptFileError }[] = [];
     const broken: BrokenPrompt[] = [];
+    const unseen: string[] = [];
     for (const [path, source] of files) {
+      if (path.endsWith('/') && typeof source !== 'string') {
+        broken.push({ path, error: source });
+        unseen.push(path);
+        continue;
+      }
       const { name, isPartial } = nameOfFile(path);
       if (!isPartial) sources.push({ path, name, source });
       else if (typeof source === 'string') partials[name] = source;
@@ -54,7 +61,9 @@ export class PromptCompiler {
       try {
         if (typeof source !== 'string') throw source;
         checkName(name);
-        prompts.push(await this.#make({ name, source, partials }, partialNames));
+        const prompt = await this.#make({ name, source, partials }, partialNames);
+        if (prompt.useless) throw prompt.useless;
+        prompts.push(prompt);
       } catch (error) {
         if (!(error instanceof PromptFileError)) throw error;
         broken.push({ path, error });
@@ -62,7 +71,8 @@ export class PromptCompiler {
     }
     const names = new Set(sources.map(({ name }) => name));
     for (const name of this.#made.keys()) if (!names.has(name)) this.#made.delete(name);
-    return { prompts, broken, names };
+    const mayHaveFile = (name: string) => names.has(name) || unseen.some((folder) => name.startsWith(folder));
+    return { prompts, broken, mayHaveFile };
   }
 
   /** @param partialNames all of them: which one is meant depends on what there is */

@@ -11,7 +11,7 @@ import {
 } from './deeds.ts';
 import type { BrokenVersion, PromptBook } from './prompt-book.ts';
 import type { PromptFiles } from './prompt-directory.ts';
-import type { BrokenPrompt, PromptCompiler } from './prompt-files.ts';
+import type { BrokenPrompt, PromptCompiler, ReadPrompts } from './prompt-files.ts';
 import type { PromptStore } from './prompt-store.ts';
 import {
   EXAMPLES,
@@ -105,7 +105,7 @@ export class PromptKeeper {
   /** Takes what the files say. One that is broken, or gone, leaves in service what there is. */
   async takeFiles(files: PromptFiles): Promise<BrokenPrompt[]> {
     const { compiler, book, store, hasExamples, publishesFiles, onSlips, now } = this.#options;
-    const { prompts, broken, names } = await compiler.read(files);
+    const { prompts, broken, mayHaveFile } = await compiler.read(files);
     // What the store has is made of the same files as a rule: they are compiled once.
     await this.read();
     const contents = new Map<string, FileContent>();
@@ -129,7 +129,7 @@ export class PromptKeeper {
       this.#options.onChange(written, by);
     }
     for (const { name, hash } of prompts) this.#seen.set(name, hash);
-    this.#tellStrays(names);
+    this.#tellStrays(mayHaveFile);
     return broken;
   }
 
@@ -222,7 +222,7 @@ export class PromptKeeper {
   }
 
   /** A deploy takes nothing away, and nobody is to believe that it did. */
-  #tellStrays(names: ReadonlySet<string>): void {
+  #tellStrays(mayHaveFile: ReadPrompts['mayHaveFile']): void {
     const { book, publishesFiles, onStrays } = this.#options;
     const strays: Strays = { gone: [], elsewhere: [] };
     for (const { version: production, record } of book.list()) {
@@ -230,7 +230,7 @@ export class PromptKeeper {
       const seen = this.#seen.get(name);
       const inFile = record.versions.find(({ hash }) => hash === seen);
       const isElsewhere = publishesFiles() && inFile && inFile.number !== number;
-      if (!names.has(name) && this.#isNews(`gone ${name} ${number}`)) strays.gone.push(production);
+      if (!mayHaveFile(name) && this.#isNews(`gone ${name} ${number}`)) strays.gone.push(production);
       else if (isElsewhere && this.#isNews(`${name} ${inFile.number} ${number}`))
         strays.elsewhere.push({ production, inFile });
     }

@@ -26,8 +26,17 @@ const MOST_FIELDS = 10_000;
 const LIMIT_MS = 500;
 const VALUES_IN_MS = 500;
 const MOST_COUNTED = 1_000_000;
+/** How long a check may hold up other calls where it can be done elsewhere. */
+const SOON_MS = 10;
 /** Of the path of a fault: names of fields may be as long as what is sent. */
 const LONGEST_PATH = 200;
+
+/** Where a check is done that takes long: on a thread, say. */
+export interface ChecksElsewhere {
+  faultsOf(task: { schema: JsonObject; value: JsonValue }): Promise<Fault[]>;
+}
+
+export const TOO_LONG: Fault = { path: '', message: 'cannot be checked: it takes too long by its schema' };
 
 /** Checks values by a JSON schema (2020-12), which is read, not compiled into code. */
 export class ValueCheck {
@@ -35,9 +44,12 @@ export class ValueCheck {
   readonly #findAll: Validator;
   #findFirst: Validator | undefined;
   readonly #mayTakeLong: boolean;
+  readonly #elsewhere: ChecksElsewhere | undefined;
 
-  constructor(schema: JsonObject) {
+  /** `elsewhere`: for `faultsSoon`; absent, all is done here. */
+  constructor(schema: JsonObject, elsewhere?: ChecksElsewhere) {
     this.schema = schema;
+    this.#elsewhere = elsewhere;
     this.#findAll = makeValidator(schema, false);
     this.#mayTakeLong = mayTakeLong(schema);
   }
@@ -51,13 +63,33 @@ export class ValueCheck {
   /** The same of a value in which no excess was found. */
   faultsWithin(value: JsonValue): Fault[] {
     try {
-      const { valid, errors } = this.#validate(value);
+      return this.#faultsIn(value, LIMIT_MS + Math.ceil(countValues(value, MOST_COUNTED) / VALUES_IN_MS));
+    } catch (error) {
+      if (error instanceof TakesTooLong) return [TOO_LONG];
+      throw error;
+    }
+  }
+
+  /** The same; what takes longer than a moment is done elsewhere, so that nobody else waits for it. Rejects where it is not done there. */
+  faultsSoon(value: JsonValue): Fault[] | Promise<Fault[]> {
+    const elsewhere = this.#elsewhere;
+    if (!elsewhere || !this.#mayTakeLong) return this.faultsWithin(value);
+    try {
+      return this.#faultsIn(value, SOON_MS);
+    } catch (error) {
+      if (error instanceof TakesTooLong) return elsewhere.faultsOf({ schema: this.schema, value });
+      throw error;
+    }
+  }
+
+  /** @throws TakesTooLong */
+  #faultsIn(value: JsonValue, limitMs: number): Fault[] {
+    try {
+      const { valid, errors } = this.#validate(value, limitMs);
       if (valid) return [];
       const inner = errors.filter(({ keyword }) => !OUTER.has(keyword));
       return (inner.length > 0 ? inner : errors).slice(0, MOST_FAULTS).map(describe);
     } catch (error) {
-      if (error instanceof TakesTooLong)
-        return [{ path: '', message: 'cannot be checked: it takes too long by its schema' }];
       // The validator calls itself for what is inside, and puts the names of fields into addresses.
       if (!(error instanceof RangeError || error instanceof URIError)) throw error;
       const why = 'it is nested too deeply, has too many faults, or a name that is no valid text';
@@ -73,12 +105,12 @@ export class ValueCheck {
     return excess.unknown.length >= MOST_FAULTS ? excess.unknown : [];
   }
 
-  #validate(value: JsonValue): ValidationResult {
-    const count = countValues(value, MOST_COUNTED);
-    if (count > MOST_VALUES) this.#findFirst ??= makeValidator(this.schema, true);
-    const validator = (count > MOST_VALUES ? this.#findFirst : undefined) ?? this.#findAll;
+  #validate(value: JsonValue, limitMs: number): ValidationResult {
+    const isLarge = countValues(value, MOST_VALUES) > MOST_VALUES;
+    if (isLarge) this.#findFirst ??= makeValidator(this.schema, true);
+    const validator = (isLarge ? this.#findFirst : undefined) ?? this.#findAll;
     if (!this.#mayTakeLong) return validator.validate(value);
-    return withinTime(LIMIT_MS + Math.ceil(count / VALUES_IN_MS), () => validator.validate(value));
+    return withinTime(limitMs, () => validator.validate(value));
   }
 }
 

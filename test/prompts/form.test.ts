@@ -248,3 +248,28 @@ test('a body that is no form is refused', async () => {
   ])
     assert.equal((await gateway.post('/v1/prompts/look', body, { headers })).status, 400, body);
 });
+
+interface PromptError {
+  error: { message: string; param: string };
+}
+
+test('text that is no UTF-8 is refused, as JSON and in a form: another text would be asked for', async () => {
+  const json = await gateway.post('/v1/prompts/anything', Buffer.from('{"a":"\xff"}', 'latin1'));
+  assert.equal(json.status, 400);
+  assert.match(((await json.json()) as PromptError).error.message, /not valid UTF-8 \(at byte 6\)/);
+  for (const [path, name] of [
+    ['anything', 'a'],
+    ['look', 'pages'],
+  ] as const) {
+    const text = `--b\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n\xff\r\n--b--\r\n`;
+    const headers = { 'content-type': 'multipart/form-data; boundary=b' };
+    const form = await gateway.post(`/v1/prompts/${path}`, Buffer.from(text, 'latin1'), { headers });
+    assert.equal(form.status, 400);
+    const { error } = (await form.json()) as PromptError;
+    assert.equal(error.param, name);
+    assert.match(error.message, new RegExp(`^'${name}' is not valid UTF-8`));
+  }
+  assert.equal(asked, undefined);
+  const sent = await gateway.post('/v1/prompts/anything', { a: '\ufffd' });
+  assert.equal(sent.status, 200);
+});

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { appendFile, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -145,4 +145,62 @@ test('a file that is new by the clock of another machine is taken once it is the
   await utimes(join(folder, 'new.prompt'), tomorrow, tomorrow);
   assert.equal(await directory.read(), undefined);
   assert.deepEqual(await directory.read(), new Map([['new.prompt', 'Hi']]));
+});
+
+/** As somebody who may not read everything. */
+async function asAnybody<T>(work: () => Promise<T>): Promise<T> {
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534);
+  try {
+    return await work();
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
+}
+
+test('a folder that may not be read is broken, and what was in it stays as it was', async (context) => {
+  const folder = await makeFolder(context);
+  const inner = join(folder, 'inner');
+  await mkdir(join(inner, 'deep'), { recursive: true });
+  await writeFile(join(folder, 'hello.prompt'), 'Hi {{> tone}}');
+  await writeFile(join(inner, '_tone.prompt'), 'calm');
+  await writeFile(join(inner, 'deep', 'one.prompt'), 'One');
+  await writeFile(join(inner, 'two.prompt'), 'Two {{> tone}}');
+  await writeFile(join(folder, '_tone.prompt'), 'kind');
+  await symlink(join(inner, 'deep'), join(folder, 'linked'));
+  await chmod(folder, 0o755);
+  const directory = new PromptDirectory(folder, later);
+  const compiler = new PromptCompiler(compilePrompt);
+  const look = async (read = directory) => {
+    const files = await asAnybody(() => read.read());
+    if (!files) return undefined;
+    const { prompts, broken, mayHaveFile } = await compiler.read(files);
+    return {
+      names: prompts.map(({ name }) => name).toSorted(),
+      broken: broken.map(({ path, error }) => `${path}: ${/.*: EACCES/.exec(error.message)?.[0]}`),
+      unseen: ['inner/two', 'linked/one', 'gone'].filter(mayHaveFile),
+    };
+  };
+  const all = ['hello', 'inner/deep/one', 'inner/two', 'linked/one'];
+  assert.deepEqual(await look(), { names: all, broken: [], unseen: ['inner/two', 'linked/one'] });
+  await chmod(inner, 0);
+  const broken = ['inner/', 'linked/'].map((path) => `${path}: the folder cannot be read: EACCES`);
+  assert.deepEqual(await look(), { names: all, broken, unseen: ['inner/two', 'linked/one'] });
+  assert.equal(await look(), undefined);
+  // Nobody says that the prompts have no files any more.
+  const anew = await look(new PromptDirectory(folder, later));
+  assert.deepEqual(anew, { names: ['hello'], broken, unseen: ['inner/two', 'linked/one'] });
+  await chmod(inner, 0o755);
+  assert.deepEqual((await look())?.broken, []);
+});
+
+test('that the directory itself may not be read is no news of its files', async (context) => {
+  const folder = await makeFolder(context);
+  await writeFile(join(folder, 'hello.prompt'), 'Hi');
+  await chmod(folder, 0);
+  await assert.rejects(
+    asAnybody(() => new PromptDirectory(folder, later).read()),
+    { code: 'EACCES' },
+  );
+  await chmod(folder, 0o700);
 });
