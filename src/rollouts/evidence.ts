@@ -152,6 +152,11 @@ export class Evidence {
     return worst;
   }
 
+  /** By its calls the candidate fails more often than the stable, and by its users, who are few or unlike, that is not sure yet. */
+  get isDoubtful(): boolean {
+    return this.#gates.some((gate) => isOfErrors(gate) && this.#verdictOf(gate) === 'too_few_users');
+  }
+
   readings(): GateReading[] {
     return this.#gates.map((one) => {
       const { gate, what, measure, limit, test } = one;
@@ -191,9 +196,13 @@ export class Evidence {
   }
 
   /** Of the mistakes that may be made. Errors are what hurts most: they have half of them, and are found the sooner for it. */
-  #shareOf({ gate, what }: Gate): number {
-    return gate === 'compared' && what === ERRORS ? 0.5 : 0.5 / (this.#gates.length - 1);
+  #shareOf(gate: Gate): number {
+    return isOfErrors(gate) ? 0.5 : 0.5 / (this.#gates.length - 1);
   }
+}
+
+function isOfErrors({ gate, what }: Gate): boolean {
+  return gate === 'compared' && what === ERRORS;
 }
 
 function chanceByCalls({ test }: Gate): number {
