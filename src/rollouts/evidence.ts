@@ -48,7 +48,7 @@ export interface GateEvidence {
   gates: EvidenceState;
   /** Absent in what an earlier version stored. */
   standIns?: StandInsState;
-  /** Both sides failed a call, and none was answered since; absent in what an earlier version stored. */
+  /** Both sides failed a call of the candidate's, and neither has answered one since; absent in what an earlier version stored. */
   isOutage?: boolean;
   /** What a judge said that could not be read. */
   unreadScores?: number;
@@ -106,14 +106,15 @@ export class Evidence {
       else this.#candidates += 1;
     }
     this.#show(observation, observation);
-    if (observation.failed === false || observation.next === 'answered') this.#isOutage = false;
+    if (isAnsweredByEither(observation)) this.#isOutage = false;
     if (!observation.isByRule) this.#standIns.observe(observation, observation);
   }
 
   /**
    * A call of the candidate's counts against nobody, for both sides failed it: who is down may be behind both. What the stable alone fails meanwhile
-   * is not to count against the stable either, so the errors of both go uncompared from the candidate's last call on until somebody answers one. Which calls
-   * those are is settled before it is known how they end, or by what is not among them: as likely as the sides fail they fail in what is left.
+   * is not to count against the stable either, nor what the candidate's breaker keeps from the candidate behind it: the errors of both go uncompared
+   * from the candidate's last call before to its next that it, or the stable in its place, answers. Which calls those are is settled before it is known how
+   * they end, or by what is not among them: as likely as the sides fail they fail in what is left.
    */
   observeFailedByBoth(whose: Whose): void {
     if (whose.isByRule) return;
@@ -199,6 +200,11 @@ export class Evidence {
   #shareOf(gate: Gate): number {
     return isOfErrors(gate) ? 0.5 : 0.5 / (this.#gates.length - 1);
   }
+}
+
+/** Of a call of the candidate's, whether it was asked, and it or who was asked next could answer. */
+function isAnsweredByEither({ side, failed, next }: Observation): boolean {
+  return side === 'candidate' && (failed === false || next === 'answered');
 }
 
 function isOfErrors({ gate, what }: Gate): boolean {

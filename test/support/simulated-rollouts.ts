@@ -51,14 +51,25 @@ export interface Outages {
   share: number;
   /** Once, at the first; again and again where absent. */
   once?: boolean;
+  /** For so long after it the candidate is passed over by its breaker, and the stable, which has nobody beside it, is not. */
+  passedOverMs?: number;
+}
+
+/** How long ago an outage began. */
+function sinceOutage(nowMs: number, { everyMs, once = false }: Outages): number {
+  if (nowMs < everyMs) return Number.POSITIVE_INFINITY;
+  return once ? nowMs - everyMs : nowMs % everyMs;
 }
 
 /** Whether a call is failed that is made now, by an outage. */
 function isDown(random: () => number, nowMs: number, outages: Outages | undefined): boolean {
-  if (!outages) return false;
-  const { everyMs, lastsMs, share, once = false } = outages;
-  const sinceMs = once ? nowMs - everyMs : nowMs % everyMs;
-  return nowMs >= everyMs && sinceMs < lastsMs && random() < share;
+  return outages !== undefined && sinceOutage(nowMs, outages) < outages.lastsMs && random() < outages.share;
+}
+
+function isPassedOver(nowMs: number, outages: Outages | undefined): boolean {
+  const { lastsMs = 0, passedOverMs = 0 } = outages ?? {};
+  const sinceMs = outages ? sinceOutage(nowMs, outages) : 0;
+  return sinceMs >= lastsMs && sinceMs < lastsMs + passedOverMs;
 }
 
 interface End {
@@ -86,7 +97,9 @@ export function simulate(seed: number, candidate: Candidate): End {
     const isCandidate = percentileOf(user) < weightOf(PLAN, progress);
     const isBad = isCandidate && progress.step >= (candidate.badFrom ?? 0);
     if (isCandidate) met.add(caller);
-    const failed = random() < (isBad ? candidate.errors : 0.01) || isDown(random, nowMs, candidate.outages);
+    const isKept = isCandidate && isPassedOver(nowMs, candidate.outages);
+    const failed =
+      random() < (isBad ? candidate.errors : 0.01) || isKept || isDown(random, nowMs, candidate.outages);
     // Nobody is asked after a stable that is all that its model has.
     if (failed && isCandidate && isDown(random, nowMs, candidate.outages)) {
       evidence.observeFailedByBoth({ side: 'candidate', user });
@@ -96,7 +109,7 @@ export function simulate(seed: number, candidate: Candidate): End {
       ...{ side: isCandidate ? 'candidate' : 'stable', user },
       ...{ failed, timedOut: failed && random() < 0.2 },
       // What the stable would make of it, nearly always.
-      ...(failed && isCandidate && { next: 'answered' as const }),
+      ...(failed && isCandidate && !isKept && { next: 'answered' as const }),
     };
     if (!failed) {
       const tokens = logNormal(random, 300, 0.6);
