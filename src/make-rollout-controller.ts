@@ -12,7 +12,7 @@ import { ReleaseStore } from './rollouts/release-store.ts';
 import type { Rollout, RolloutBook } from './rollouts/rollout-book.ts';
 import { RolloutStore } from './rollouts/rollout-store.ts';
 import type { Store } from './store/store.ts';
-import { tellApproval, tellShortOfCalls, tellTransition } from './tell-problems.ts';
+import { tellApproval, tellShortOfCalls, tellShortOfUsers, tellTransition } from './tell-problems.ts';
 import { scheduleTimeout } from './usage/ledger.ts';
 
 /** What moves rollouts on, with what follows from their transitions: events, revisions of the models that they moved, and labels of prompts. */
@@ -74,6 +74,7 @@ export function makeRolloutController({
       );
     },
     onShortOfCalls: (rollout, stored) => tellShortOfCalls(news, rollout, stored),
+    onShortOfUsers: (rollout, stored, report) => tellShortOfUsers(news, rollout, stored, report),
     onApproval: (rollout, approval) => tellApproval(news, rollout, approval),
     onFailure: (err) => log.error({ err }, 'the store says nothing of rollouts: they stand still'),
     now: Date.now,

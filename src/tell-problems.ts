@@ -211,6 +211,23 @@ export function tellShortOfCalls(
   );
 }
 
+/** Tells of a rollout that stands still because the candidate's errors may be those of few users. */
+export function tellShortOfUsers(
+  news: ControlNews,
+  { spec: { name: rollout, moves, plan } }: Rollout,
+  { progress, candidates }: StoredRollout,
+  { why }: RolloutReport,
+): void {
+  const step = progress.step + 1;
+  const weight = weightOf(plan, progress);
+  news.tell(
+    'warning',
+    'rollout_short_of_users',
+    `The rollout '${rollout}' stays at ${weight} %: its candidate may be worse (${why}). It goes on when further calls show otherwise; or look at the errors, and promote it or roll it back.`,
+    { rollout, ...moves, step, weight, candidateCalls: candidates, why },
+  );
+}
+
 /** What waits for a second person, and what that one said. */
 export function tellApproval(
   news: ControlNews,

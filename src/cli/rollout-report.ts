@@ -34,8 +34,8 @@ function describeNumbers(steps: readonly JsonObject[]): string {
   const left = ['step', 'side'];
   const right = [
     'calls',
-    'p50/p95 ms',
-    'first token p50/p95 ms',
+    'p50/p95 ms (95 %)',
+    'first token p50/p95 ms (95 %)',
     'USD per call (95 %)',
     'output tokens per call (95 %)',
     'feedback (95 %)',
@@ -93,7 +93,13 @@ function sayNumber(value: JsonValue | undefined): string {
 
 function sayTimes(times: JsonValue | undefined): string {
   if (!isObject(times)) return '-';
-  return [times['p50'], times['p95']].map((time) => Math.round(Number(time))).join(' / ');
+  return ['p50', 'p95'].map((name) => sayTime(times[name], objectOf(times[`${name}Interval`]))).join(' / ');
+}
+
+/** A quantile, and where it lies, as far as that is known. */
+function sayTime(time: JsonValue | undefined, { low, high }: JsonObject): string {
+  const [own, from, to] = [time, low, high].map((one) => Math.round(Number(one)));
+  return high === null ? `${own} (from ${from})` : `${own} (${from} to ${to})`;
 }
 
 /** The mean, and where it lies, as far as that is known. */

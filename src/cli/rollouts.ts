@@ -105,8 +105,9 @@ function titled(titles: readonly string[]): TableColumn[] {
 
 function describeReason(reason: JsonObject[string]): string {
   if (!isObject(reason)) return '-';
-  const { failure, by, approvedBy, isShortOfCalls } = reason;
+  const { failure, by, approvedBy, isShortOfCalls, isShortOfUsers } = reason;
   if (isObject(failure)) return `worse: ${failure['what']}`;
+  if (isShortOfUsers === true) return 'waits: errors, by few users';
   if (isShortOfCalls === true) return 'waits for calls';
   if (by === undefined) return '-';
   return approvedBy === undefined ? `by ${by}` : `by ${by}, approved by ${approvedBy}`;

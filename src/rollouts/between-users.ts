@@ -27,6 +27,8 @@ export interface BetweenUsersState {
   candidate: Groups;
   /** The group of the next call that is of no user. */
   next: number;
+  /** Of the stable's, those that may be taken back yet; absent where there are none. */
+  open?: Groups;
 }
 
 /** What one side's groups say of its mean. */
@@ -49,8 +51,7 @@ export class BetweenUsers {
 
   constructor(kind: ValueKind, state?: BetweenUsersState) {
     this.#kind = kind;
-    const none = (): Groups => ({ calls: new Array(GROUPS).fill(0), sums: new Array(GROUPS).fill(0) });
-    this.#state = structuredClone(state ?? { stable: none(), candidate: none(), next: 0 });
+    this.#state = structuredClone(state ?? { stable: noCalls(), candidate: noCalls(), next: 0 });
   }
 
   get state(): BetweenUsersState {
@@ -62,10 +63,26 @@ export class BetweenUsers {
     const state = this.#state;
     if (user === undefined) state.next += 1;
     const group = (user ?? state.next) % GROUPS;
-    const { calls, sums } = state[side];
-    calls[group] = (calls[group] ?? 0) + 1;
-    sums[group] = (sums[group] ?? 0) + value;
-    if (side === 'candidate' && sum(calls) > REMEMBERED_CALLS) this.#forgetHalf();
+    count(state[side], group, 1, value);
+    if (side === 'stable') {
+      state.open ??= noCalls();
+      count(state.open, group, 1, value);
+    }
+    if (side === 'candidate' && sum(state.candidate.calls) > REMEMBERED_CALLS) this.#forgetHalf();
+  }
+
+  /** What was added until now stays. */
+  settle(): void {
+    delete this.#state.open;
+  }
+
+  /** What was added of the stable since then was never added. */
+  takeBack(): void {
+    const { stable, open } = this.#state;
+    open?.calls.forEach((calls, group) => {
+      count(stable, group, -calls, -(open.sums[group] ?? 0));
+    });
+    this.settle();
   }
 
   /** How likely so much higher a candidate is by its users alone, at the most; 1 where nothing can be said of so few. */
@@ -81,6 +98,15 @@ export class BetweenUsers {
       for (const list of [calls, sums]) for (const at of list.keys()) list[at] = (list[at] ?? 0) / 2;
     }
   }
+}
+
+function noCalls(): Groups {
+  return { calls: new Array(GROUPS).fill(0), sums: new Array(GROUPS).fill(0) };
+}
+
+function count({ calls: counts, sums }: Groups, group: number, calls: number, value: number): void {
+  counts[group] = (counts[group] ?? 0) + calls;
+  sums[group] = (sums[group] ?? 0) + value;
 }
 
 /** `undefined` of fewer than two groups, which tell nothing of how users differ. */

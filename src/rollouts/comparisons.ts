@@ -85,6 +85,13 @@ abstract class Comparison {
       this.all[one].sum += open[one].sum;
     }
     this.#open = noTallies();
+    this.#users.settle();
+  }
+
+  /** The stable's calls since the last block say nothing. */
+  takeBackStable(): void {
+    this.#open.stable = { calls: 0, sum: 0 };
+    this.#users.takeBack();
   }
 
   protected abstract bet(block: Tallies): void;

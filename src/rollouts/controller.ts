@@ -3,9 +3,17 @@ import type { CallRow } from '../store/schema.ts';
 import { isAnsweredByAnother, readRolloutNote } from '../usage/rollout-note.ts';
 import { type Action, act, type Outcome, RolloutRefusal } from './act.ts';
 import { type ApprovalRequest, needsApproval, requestOn } from './approval.ts';
-import { Evidence, type Failure } from './evidence.ts';
+import { Evidence } from './evidence.ts';
 import { observe, observeFailedByBoth, readJudged, whoseOf } from './observe.ts';
-import { advance, isOver, isShortOfCalls, isThrough, isWatched, type Progress } from './progress.ts';
+import {
+  advance,
+  isOver,
+  isShortOfCalls,
+  isStepDone,
+  isThrough,
+  isWatched,
+  type Progress,
+} from './progress.ts';
 import type { Origin, OwnPlace } from './release.ts';
 import { makeReport, type RolloutReport } from './report.ts';
 import type { Rollout, RolloutBook, RolloutSpec } from './rollout-book.ts';
@@ -56,6 +64,8 @@ export interface ControllerOptions {
   onApproval(rollout: Rollout, news: ApprovalNews): void;
   /** The same, of one whose step lacks nothing but calls of the candidate, and has for long. */
   onShortOfCalls(rollout: Rollout, stored: StoredRollout): void;
+  /** The same, of one whose step would be done, but for errors that may be those of few users. `report`: what is known. */
+  onShortOfUsers(rollout: Rollout, stored: StoredRollout, report: RolloutReport): void;
   /** The store does not answer; told once, until it does again. */
   onFailure(error: unknown): void;
   /** Unix milliseconds. */
@@ -202,14 +212,15 @@ export class RolloutController {
   async #change(
     rollout: Rollout,
     stored: StoredRollout,
-    decide: (learned: Pick<Evidence, 'candidates' | 'failure'>) => Standing,
+    decide: (learned: Known) => Standing,
   ): Promise<Made | undefined> {
     let evidence: StoredEvidence | undefined;
     const changed = await this.#options.store.change(stored, (known, calls, scores) => {
       const learned = learn(rollout, stored, known, calls, scores);
       evidence = learned.evidence;
       const { candidates } = evidence;
-      const { progress, approval, reason } = decide({ candidates, failure: learned.failure });
+      const { failure, isDoubtful } = learned;
+      const { progress, approval, reason } = decide({ candidates, failure, isDoubtful });
       const origin = this.#originOf(rollout, stored, progress);
       return { ...stored, progress, approval, reason, origin, evidence };
     });
@@ -253,8 +264,10 @@ export class RolloutController {
     const stored = this.#findAsStored(rollout);
     if (!stored || !isWatched(stored.progress)) return;
     const { store } = this.#options;
-    const { candidates } = stored;
-    const isDue = isChange(stored, this.#moved(rollout, stored, { candidates, failure: undefined }));
+    const { candidates, reason } = stored;
+    // As long as no calls come, doubts stay.
+    const known = { candidates, failure: undefined, isDoubtful: reason?.isShortOfUsers === true };
+    const isDue = isChange(stored, this.#moved(rollout, stored, known));
     if (!isDue && !(await store.hasNewCalls(stored.name))) return;
     const made = await this.#change(rollout, stored, (learned) => this.#moved(rollout, stored, learned));
     if (!made) return;
@@ -263,6 +276,8 @@ export class RolloutController {
     this.#tell(rollout, stored.progress, changed, evidence);
     if (changed.reason?.isShortOfCalls && !stored.reason?.isShortOfCalls)
       this.#options.onShortOfCalls(rollout, changed);
+    if (changed.reason?.isShortOfUsers && !stored.reason?.isShortOfUsers)
+      this.#options.onShortOfUsers(rollout, changed, describeKnown(rollout, evidence));
     if (changed.approval && changed.approval.at !== stored.approval?.at)
       this.#options.onApproval(rollout, { what: 'requested', request: changed.approval });
   }
@@ -270,10 +285,13 @@ export class RolloutController {
   /** Where a rollout stands after a look at it, and what it waits for. */
   #moved(
     { spec: { plan, approval: setting, terms } }: Rollout,
-    { progress: before, approval, reason, origin }: StoredRollout,
-    { candidates: calls, failure }: Pick<Evidence, 'candidates' | 'failure'>,
+    { progress: before, approval, reason: earlier, origin }: StoredRollout,
+    { candidates: calls, failure, isDoubtful }: Known,
   ): Standing {
     const nowMs = this.#options.now();
+    const isHeld = !failure && isDoubtful && isStepDone(plan, before, { nowMs, calls });
+    const reason = noteShortOfUsers(earlier, isHeld);
+    if (isHeld) return { progress: before, approval, reason };
     if (!failure && needsApproval(setting, 'promote') && isThrough(plan, before, { nowMs, calls })) {
       const isAsked = approval && (approval.terms === terms || nowMs - approval.at < ASK_AGAIN_MS);
       if (isAsked) return { progress: before, approval, reason };
@@ -302,6 +320,8 @@ export class RolloutController {
   }
 }
 
+type Known = Pick<Evidence, 'candidates' | 'failure' | 'isDoubtful'>;
+
 type Standing = Pick<StoredRollout, 'progress' | 'approval' | 'reason'>;
 
 /** A change that is in the store, and what was known then; nothing is of what begins. */
@@ -317,6 +337,14 @@ function describeKnown({ spec }: Rollout, known: StoredEvidence | undefined): Ro
   const readings = evidence.readings();
   const report = makeReport({ ...plan, gates }, known?.steps ?? [], { readings, candidates, failure });
   return gates.judge ? { ...report, unreadScores: known?.unreadScores ?? 0 } : report;
+}
+
+/** The same where nothing changes. */
+function noteShortOfUsers(reason: Reason | undefined, isShortOfUsers: boolean): Reason | undefined {
+  if (isShortOfUsers === (reason?.isShortOfUsers ?? false)) return reason;
+  if (isShortOfUsers) return { ...reason, isShortOfUsers };
+  const { isShortOfUsers: _, ...rest } = reason ?? {};
+  return Object.keys(rest).length > 0 ? rest : undefined;
 }
 
 function isChange(
@@ -335,7 +363,7 @@ function learn(
   known: StoredEvidence,
   rows: readonly CallRow[],
   scores: readonly ScoredCall[],
-): { evidence: StoredEvidence; failure: Failure | undefined } {
+): { evidence: StoredEvidence } & Pick<Evidence, 'failure' | 'isDoubtful'> {
   const evidence = new Evidence(spec.gates, known);
   const steps = new StepTallies(known.steps);
   steps.begin(progress.step, progress.since);
@@ -360,5 +388,6 @@ function learn(
     evidence.observeScore(whose, score);
     steps.observe(whose, { score }, startedAt);
   }
-  return { evidence: { ...evidence.state, steps: steps.state }, failure: evidence.failure };
+  const { failure, isDoubtful } = evidence;
+  return { evidence: { ...evidence.state, steps: steps.state }, failure, isDoubtful };
 }

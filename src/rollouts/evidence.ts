@@ -48,6 +48,8 @@ export interface GateEvidence {
   gates: EvidenceState;
   /** Absent in what an earlier version stored. */
   standIns?: StandInsState;
+  /** Both sides failed a call of the candidate's, and neither has answered one since; absent in what an earlier version stored. */
+  isOutage?: boolean;
   /** What a judge said that could not be read. */
   unreadScores?: number;
   /** What it was learned under. */
@@ -67,6 +69,7 @@ export class Evidence {
   #candidates: number;
   #left: number;
   #unreadScores: number;
+  #isOutage: boolean;
 
   constructor(limits: GateLimits, state: GateEvidence = { candidates: 0, gates: {} }) {
     const known = withoutOtherLimits(state, limits);
@@ -78,6 +81,7 @@ export class Evidence {
     this.#minCalls = limits.minCalls ?? 1;
     this.#candidates = state.candidates;
     this.#left = state.left ?? 0;
+    this.#isOutage = state.isOutage ?? false;
   }
 
   get state(): GateEvidence {
@@ -86,7 +90,7 @@ export class Evidence {
     );
     return {
       ...{ candidates: this.#candidates, left: this.#left, gates, limits: this.#limits },
-      ...{ unreadScores: this.#unreadScores, standIns: this.#standIns.state },
+      ...{ unreadScores: this.#unreadScores, standIns: this.#standIns.state, isOutage: this.#isOutage },
     };
   }
 
@@ -102,12 +106,21 @@ export class Evidence {
       else this.#candidates += 1;
     }
     this.#show(observation, observation);
+    if (isAnsweredByEither(observation)) this.#isOutage = false;
     if (!observation.isByRule) this.#standIns.observe(observation, observation);
   }
 
-  /** A call counts against nobody, for both sides failed it. */
+  /**
+   * A call of the candidate's counts against nobody, for both sides failed it: who is down may be behind both. What the stable alone fails meanwhile
+   * is not to count against the stable either, nor what the candidate's breaker keeps from the candidate behind it: the errors of both go uncompared
+   * from the candidate's last call before to its next that it, or the stable in its place, answers. Which calls those are is settled before it is known how
+   * they end, or by what is not among them: as likely as the sides fail they fail in what is left.
+   */
   observeFailedByBoth(whose: Whose): void {
-    if (!whose.isByRule) this.#standIns.observe(whose, { failed: true, next: 'failed' });
+    if (whose.isByRule) return;
+    this.#isOutage = true;
+    for (const { isPaired, takeBackStable } of this.#gates) if (isPaired) takeBackStable?.();
+    this.#standIns.observe(whose, { failed: true, next: 'failed' });
   }
 
   /** @param score of a call that is observed by itself, from 0 to 1 */
@@ -117,7 +130,8 @@ export class Evidence {
 
   #show(whose: Whose, values: Values): void {
     for (const gate of this.#gates) {
-      if (!whose.isByRule || isLimit(gate)) gate.observe(whose, values);
+      const isCompared = !whose.isByRule && !(this.#isOutage && gate.isPaired);
+      if (isCompared || isLimit(gate)) gate.observe(whose, values);
     }
   }
 
@@ -137,6 +151,11 @@ export class Evidence {
       if (mistake <= (worst?.mistake ?? MISTAKES)) worst = { gate, what, mistake };
     }
     return worst;
+  }
+
+  /** By its calls the candidate fails more often than the stable, and by its users, who are few or unlike, that is not sure yet. */
+  get isDoubtful(): boolean {
+    return this.#gates.some((gate) => isOfErrors(gate) && this.#verdictOf(gate) === 'too_few_users');
   }
 
   readings(): GateReading[] {
@@ -178,9 +197,18 @@ export class Evidence {
   }
 
   /** Of the mistakes that may be made. Errors are what hurts most: they have half of them, and are found the sooner for it. */
-  #shareOf({ gate, what }: Gate): number {
-    return gate === 'compared' && what === ERRORS ? 0.5 : 0.5 / (this.#gates.length - 1);
+  #shareOf(gate: Gate): number {
+    return isOfErrors(gate) ? 0.5 : 0.5 / (this.#gates.length - 1);
   }
+}
+
+/** Of a call of the candidate's, whether it was asked, and it or who was asked next could answer. */
+function isAnsweredByEither({ side, failed, next }: Observation): boolean {
+  return side === 'candidate' && (failed === false || next === 'answered');
+}
+
+function isOfErrors({ gate, what }: Gate): boolean {
+  return gate === 'compared' && what === ERRORS;
 }
 
 function chanceByCalls({ test }: Gate): number {

@@ -64,6 +64,8 @@ export interface Gate {
   test: Test;
   /** It is about calls that one side failed and another target answered: what that says, it says whoever the users are (`rollouts/stand-ins.ts`). */
   isPaired?: boolean;
+  /** What was counted of the stable since the candidate's last call is taken back. */
+  takeBackStable?(): void;
 }
 
 /** What a gate decides by. */
@@ -124,6 +126,7 @@ export function makeGates(limits: GateLimits, states: EvidenceState): Gate[] {
     gates.push({
       ...{ what, gate: 'compared', measure: 'share', limit: undefined, test: compared },
       isPaired: PAIRED.has(flag),
+      takeBackStable: () => compared.takeBackStable(),
       observe: ({ side, user }, { [flag]: happened }) => {
         if (happened !== undefined) compared.observe(side, happened, user);
       },

@@ -27,3 +27,15 @@ export function quantileOf(histogram: Histogram, quantile: number): number | und
   }
   return undefined;
 }
+
+/** Its buckets that are not empty, in their order; `to` is `null` where one has no end. */
+export function bucketsOf(histogram: Histogram): { from: number; to: number | null; count: number }[] {
+  return Object.entries(histogram).map(([key, count]) => {
+    const place = Number(key);
+    return {
+      from: place === 0 ? 0 : GROWTH ** place,
+      to: place === LAST ? null : GROWTH ** (place + 1),
+      count,
+    };
+  });
+}

@@ -1,3 +1,5 @@
+import { bucketsOf, countValues, type Histogram } from './histogram.ts';
+
 /** How often the truth is ever outside of an interval, however often it is looked at. */
 const MISSED = 0.05;
 
@@ -20,14 +22,43 @@ export interface Interval {
 export function shareInterval(happened: number, calls: number): Interval {
   if (calls === 0) return { low: 0, high: 1 };
   const misses = calls - happened;
-  const mixed = logBeta(happened + 0.5, misses + 0.5) - Math.log(Math.PI);
-  const isOutside = (share: number) =>
-    mixed - timesLog(happened, share) - timesLog(misses, 1 - share) > -Math.log(MISSED);
+  const mixed = logMixed(happened, misses);
+  const isOutside = (share: number) => isRefuted(mixed, happened, misses, share);
   const mean = happened / calls;
   return {
     low: happened === 0 ? 0 : edgeBetween(mean, 0, isOutside),
     high: misses === 0 ? 1 : edgeBetween(mean, 1, isOutside),
   };
+}
+
+/** What is not known by few calls is `null`. */
+export interface QuantileInterval {
+  low: number;
+  high: number | null;
+}
+
+/**
+ * The same of a quantile: all values that the share of calls up to them allows to be it. It reaches as far as the buckets of the histogram do, so it is
+ * never too narrow for them.
+ *
+ * Source: Howard and Ramdas, "Sequential estimation of quantiles with applications to A/B testing and best-arm identification" (2022), for a quantile that is chosen
+ * beforehand.
+ */
+export function quantileInterval(histogram: Histogram, quantile: number): QuantileInterval {
+  const calls = countValues(histogram);
+  const isOutside = (below: number) =>
+    isRefuted(logMixed(below, calls - below), below, calls - below, quantile);
+  let low: number | undefined;
+  let high: number | null = null;
+  let before = 0;
+  for (const { from, to, count } of bucketsOf(histogram)) {
+    const upTo = before + count;
+    low ??= upTo >= quantile * calls || !isOutside(upTo) ? from : undefined;
+    if (before <= quantile * calls || !isOutside(before)) high = to;
+    before = upTo;
+  }
+  // Of few calls it may be below or above all that were seen.
+  return { low: isOutside(0) ? (low ?? 0) : 0, high: isOutside(calls) ? high : null };
 }
 
 /** How far amounts lie apart. */
@@ -76,6 +107,15 @@ function edgeBetween(inside: number, outside: number, isOutside: (share: number)
     else near = middle;
   }
   return near;
+}
+
+/** The logarithm of what all bets on shares together have come to, but for what is staked against. */
+function logMixed(happened: number, misses: number): number {
+  return logBeta(happened + 0.5, misses + 0.5) - Math.log(Math.PI);
+}
+
+function isRefuted(mixed: number, happened: number, misses: number, share: number): boolean {
+  return mixed - timesLog(happened, share) - timesLog(misses, 1 - share) > -Math.log(MISSED);
 }
 
 /** 0 · ln 0 is 0 here. */

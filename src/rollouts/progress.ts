@@ -127,14 +127,16 @@ function beginStep(step: number, nowMs: number, calls: number): Progress {
 
 /** Whether nothing is left to do but to promote it. */
 export function isThrough(plan: Plan, progress: Progress, at: { nowMs: number; calls: number }): boolean {
-  return isUnderWay(progress) && isLastStep(plan, progress) && isStepDone(plan, progress, at);
+  return isLastStep(plan, progress) && isStepDone(plan, progress, at);
 }
 
 function isLastStep({ steps }: Plan, { step }: Progress): boolean {
   return step + 1 >= steps.length;
 }
 
-function isStepDone(plan: Plan, progress: Progress, at: { nowMs: number; calls: number }): boolean {
+/** Whether a step was held for its time and has had its calls. */
+export function isStepDone(plan: Plan, progress: Progress, at: { nowMs: number; calls: number }): boolean {
+  if (!isUnderWay(progress)) return false;
   return overheldMs(plan, progress, at.nowMs) >= 0 && missingCalls(plan, progress, at.calls) <= 0;
 }
 

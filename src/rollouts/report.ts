@@ -1,7 +1,13 @@
 import type { Side, Tally } from './comparisons.ts';
 import type { Failure, GateReading, Verdict } from './evidence.ts';
 import { countValues, type Histogram, quantileOf } from './histogram.ts';
-import { type Interval, meanInterval, shareInterval } from './intervals.ts';
+import {
+  type Interval,
+  meanInterval,
+  type QuantileInterval,
+  quantileInterval,
+  shareInterval,
+} from './intervals.ts';
 import type { Flag } from './observation.ts';
 import { type Plan, SHADOW_STEP } from './progress.ts';
 import type { MeanTally, SideTally, StepTally } from './step-tallies.ts';
@@ -64,10 +70,12 @@ export interface Rate extends Interval {
   calls: number;
 }
 
-/** Within four percent. */
+/** Within four percent; and where they lie with 95 % certainty however often it is looked at, each. */
 export interface Quantiles {
   p50: number;
+  p50Interval: QuantileInterval;
   p95: number;
+  p95Interval: QuantileInterval;
   calls: number;
 }
 
@@ -196,7 +204,8 @@ function reportRate(tally: Tally | undefined): Rate | null {
 function reportTimes(histogram: Histogram | undefined): Quantiles | null {
   const [p50, p95] = [0.5, 0.95].map((quantile) => quantileOf(histogram ?? {}, quantile));
   if (!histogram || p50 === undefined || p95 === undefined) return null;
-  return { p50, p95, calls: countValues(histogram) };
+  const [p50Interval, p95Interval] = [quantileInterval(histogram, 0.5), quantileInterval(histogram, 0.95)];
+  return { p50, p50Interval, p95, p95Interval, calls: countValues(histogram) };
 }
 
 function reportMean(tally: MeanTally | undefined): Mean | null {

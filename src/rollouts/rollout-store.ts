@@ -45,6 +45,8 @@ export interface Reason {
   failure?: Failure;
   /** Its step lacks nothing but calls of the candidate, and has for long. */
   isShortOfCalls?: true;
+  /** Its step would be done, but for errors that may be those of few users. */
+  isShortOfUsers?: true;
 }
 
 /** A call that somebody scored, and what it was scored on average. */

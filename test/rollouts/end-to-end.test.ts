@@ -268,8 +268,13 @@ test('status tells by step and side what calls came to, and by gate the verdict'
   assert.deepEqual(JSON.parse(await run('--json')), report);
   const told = await run();
   assert.match(told, /^verdict: kept: \d+ calls of the candidate show at no gate that it is worse$/m);
-  assert.match(told, /^step +side +calls +p50\/p95 ms +first token p50\/p95 ms +USD per call/m);
-  assert.match(told, /^1 \(50 %\) +candidate +\d+ +\d+ \/ \d+ +\d+ \/ \d+ +0\.00000\d+/m);
+  assert.match(
+    told,
+    /^step +side +calls +p50\/p95 ms \(95 %\) +first token p50\/p95 ms \(95 %\) +USD per call/m,
+  );
+  const time = String.raw`\d+ \((from \d+|\d+ to \d+)\)`;
+  const times = `${time} / ${time}`;
+  assert.match(told, new RegExp(`^1 \\(50 %\\) +candidate +\\d+ +${times} +${times} +0\\.00000\\d+`, 'm'));
   assert.match(told, /^errors +compared +kept +\S+ +0 % of \d+ calls, stable 0 %$/m);
   assert.match(told, /^invalid outputs +compared +no calls/m);
 });

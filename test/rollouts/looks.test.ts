@@ -49,7 +49,7 @@ function makeInstance(
     }),
     ownPlacesOf: () => undefined,
     noteReleases: async () => undefined,
-    ...{ onTransition: ignore, onEnd: ignore, onApproval, onShortOfCalls: ignore },
+    ...{ onTransition: ignore, onEnd: ignore, onApproval, onShortOfCalls: ignore, onShortOfUsers: ignore },
     onFailure: (error) => assert.fail(`the store fails: ${error}`),
     now,
     schedule: (task) => {

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { Evidence } from '../../src/rollouts/evidence.ts';
 import { addValue, countValues, type Histogram, quantileOf } from '../../src/rollouts/histogram.ts';
-import { meanInterval, shareInterval } from '../../src/rollouts/intervals.ts';
+import { meanInterval, quantileInterval, shareInterval } from '../../src/rollouts/intervals.ts';
 import type { Observation } from '../../src/rollouts/observation.ts';
 import { makeReport } from '../../src/rollouts/report.ts';
 import { StepTallies } from '../../src/rollouts/step-tallies.ts';
@@ -135,6 +135,56 @@ describe('the interval of a share', () => {
   });
 });
 
+describe('the interval of a quantile', () => {
+  const draw = {
+    'spread values': (random: () => number) => 100 * Math.exp(4 * random()),
+    // Of which half are one value.
+    'values that are often the same': (random: () => number) => (random() < 0.5 ? 500 : 1_000 * random()),
+  };
+  const truths = {
+    'spread values': { 0.5: 100 * Math.exp(2), 0.95: 100 * Math.exp(3.8) },
+    'values that are often the same': { 0.5: 500, 0.95: 900 },
+  };
+  for (const kind of ['spread values', 'values that are often the same'] as const) {
+    for (const quantile of [0.5, 0.95] as const) {
+      test(`holds the truth all the time in nineteen of twenty rollouts: ${quantile} of ${kind}`, () => {
+        const runs = scale({ sample: 100, heavy: 2_000 });
+        let missed = 0;
+        for (let seed = 1; seed <= runs; seed++) {
+          const random = seeded(seed);
+          const histogram: Histogram = {};
+          for (let calls = 1; calls <= 300; calls++) {
+            addValue(histogram, draw[kind](random));
+            const { low, high } = quantileInterval(histogram, quantile);
+            const truth = truths[kind][quantile];
+            if (low <= truth && (high === null || truth <= high)) continue;
+            missed += 1;
+            break;
+          }
+        }
+        assert.ok(missed / runs <= 0.05, `${missed} of ${runs}`);
+      });
+    }
+  }
+
+  test('narrows as calls come, and has no end where few calls do not tell of any', () => {
+    const histogram: Histogram = {};
+    const after = (calls: number) => {
+      for (let call = 0; call < calls; call++) addValue(histogram, 1_000 + (call % 100) * 10);
+      return { p50: quantileInterval(histogram, 0.5), p95: quantileInterval(histogram, 0.95) };
+    };
+    const few = after(20);
+    assert.equal(few.p95.high, null);
+    assert.ok(few.p95.low > 900);
+    const many = after(5_000);
+    assert.ok(many.p50.low > 1_300 && (many.p50.high ?? 9_999) < 1_700, JSON.stringify(many));
+    assert.ok(many.p95.low > 1_750 && (many.p95.high ?? 9_999) < 2_160, JSON.stringify(many));
+  });
+  test('of nothing is all that there may be', () => {
+    assert.deepEqual(quantileInterval({}, 0.5), { low: 0, high: null });
+  });
+});
+
 const PLAN = {
   steps: [
     { weight: 10, holdMs: 0 },
@@ -187,6 +237,8 @@ describe('a report', () => {
     const { outputTokens: more } = reportOf(observeAll(400, 1)).steps[1]?.candidate ?? assert.fail();
     assert.ok(more?.mean === 7 && (more.low ?? 0) > 6.8 && (more.high ?? 9) < 7.2, JSON.stringify(more));
     assert.ok(Math.abs((candidate.latencyMs?.p95 ?? 0) / 100 - 1) < 0.04);
+    const { low, high } = candidate.latencyMs?.p50Interval ?? assert.fail();
+    assert.ok(low > 90 && low <= 100 && 100 <= (high ?? 999) && (high ?? 999) < 110, `${low} to ${high}`);
     assert.equal(candidate.firstTokenMs, null);
   });
 

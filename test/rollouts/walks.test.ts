@@ -48,6 +48,8 @@ class World {
   readonly requests: string[] = [];
   /** Since when the steps were under way of which it was told that they lack calls. */
   readonly short: number[] = [];
+  /** What was told of those that wait because the candidate has too few users. */
+  readonly shortOfUsers: string[] = [];
   /** Of the candidate, since it began last. */
   calls = 0;
   nowMs = 1_000_000;
@@ -112,6 +114,7 @@ class Instance {
       onTransition: (_, from, to) => from && world.told.push({ from, to }),
       onEnd: () => undefined,
       onShortOfCalls: (_, { progress }) => world.short.push(progress.since),
+      onShortOfUsers: (_, { progress }, { why }) => world.shortOfUsers.push(`${progress.step}: ${why}`),
       onApproval: (_, { what, request }) => world.requests.push(`${what} ${request.wants}`),
       onFailure: (error) => assert.fail(`the store fails: ${error}`),
       now: () => world.nowMs,
@@ -289,6 +292,44 @@ onEachDatabaseInTurn((database) => {
     await world.pass(LOOK_MS);
     const row = await world.readRow();
     assert.deepEqual([row?.progress.step, row?.reason], [1, undefined]);
+    await world.stop();
+  });
+
+  test('a step whose errors may be those of few users waits, is told of once, and goes on when they are no more', async (context) => {
+    const store = await database.open(context);
+    const world = new World(store, database, {
+      ...{ name: 'doubtful', moves: { model: 'smart' }, plan: PLAN, cohort: {}, gates: {} },
+      ...{ release: 'a', terms: 't', approval: 'promote' },
+      ...{ stable: { target: 'up/old' }, candidate: { target: 'up/new' } },
+    });
+    const call = async (count: number, failsEvery: number) => {
+      const rows = Array.from({ length: count }, (_, index) => {
+        const side = index % 2 ? ('stable' as const) : ('candidate' as const);
+        const user = side === 'stable' ? index : 4_000_000_000;
+        const isFailed = index % (side === 'stable' ? 101 : failsEvery) === 0;
+        const flags = isFailed ? (['failed'] as const) : [];
+        const rollout = { name: world.spec.name, side, user, flags };
+        return toCallRow(makeRecord({ startedAt: world.nowMs, rollout }));
+      });
+      await store.insertCalls(rows);
+    };
+    for (const place of [0, 1]) await world.restart(place);
+    await world.at(0).act(world, 'start', 'ann');
+    await call(400, 20);
+    await world.pass(1_500);
+    assert.deepEqual(world.shortOfUsers, []);
+    await world.pass(3_000);
+    const waiting = await world.readRow();
+    assert.deepEqual([waiting?.progress.step, waiting?.reason?.isShortOfUsers], [0, true]);
+    assert.equal(world.shortOfUsers.length, 1);
+    assert.match(world.shortOfUsers[0] ?? '', /^0: errors: 10 % .* users so few/);
+    await world.restart(1);
+    await world.pass(5_000);
+    assert.equal(world.shortOfUsers.length, 1);
+    await call(3_000, 200);
+    await world.pass(2_000);
+    const further = await world.readRow();
+    assert.deepEqual([further?.progress.step, further?.reason], [1, undefined]);
     await world.stop();
   });
 });
