@@ -129,9 +129,10 @@ export class Evidence {
   }
 
   #show(whose: Whose, values: Values): void {
+    const isUnasked = values.failed === true && values.next !== 'answered';
     for (const gate of this.#gates) {
-      const isCompared = !whose.isByRule && !(this.#isOutage && gate.isPaired);
-      if (isCompared || isLimit(gate)) gate.observe(whose, values);
+      const isLeftOut = this.#isOutage && gate.isPaired && (isUnasked || !isLimit(gate));
+      if (!isLeftOut && (isLimit(gate) || !whose.isByRule)) gate.observe(whose, values);
     }
   }
 
@@ -187,8 +188,8 @@ export class Evidence {
   }
 
   #chanceByUsers({ test, isPaired }: Gate): number {
-    const byUsers = test.chanceByUsers ?? 0;
-    if (!isPaired) return byUsers;
+    const byUsers = test.chanceByUsers;
+    if (byUsers === undefined || !isPaired) return byUsers ?? 0;
     const { calls, chance } = this.#standIns;
     // Of copies no user has more than another.
     if (calls === 0) return 0;

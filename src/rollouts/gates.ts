@@ -62,7 +62,7 @@ export interface Gate {
   limit: number | undefined;
   observe(whose: Whose, values: Values): void;
   test: Test;
-  /** It is about calls that one side failed and another target answered: what that says, it says whoever the users are (`rollouts/stand-ins.ts`). */
+  /** It is about calls that one side failed and another target answered: what is compared of that, it says whoever the users are (`rollouts/stand-ins.ts`). */
   isPaired?: boolean;
   /** What was counted of the stable since the candidate's last call is taken back. */
   takeBackStable?(): void;
@@ -136,6 +136,7 @@ export function makeGates(limits: GateLimits, states: EvidenceState): Gate[] {
     const held = new LimitTest(limit, states[`${name} ${what}`] as LimitTest['state']);
     gates.push({
       ...{ what, gate: name, measure: 'share', limit, test: held },
+      isPaired: PAIRED.has(flag),
       observe: ({ side }, { [flag]: happened }) => {
         if (side === 'candidate' && happened !== undefined) held.observe(happened);
       },

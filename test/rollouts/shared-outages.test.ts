@@ -82,12 +82,24 @@ describe('what the stable fails while both sides do', () => {
     evidence.observe({ side: 'candidate', user: 99, failed: false });
     assert.deepEqual(errorsOf(evidence)?.stable, { calls: 50, sum: 50 });
   });
-  test('is as limits have it, of the candidate', () => {
-    const evidence = new Evidence({ errorRate: 0.1 });
+  test('is not held against a limit either, but for what the candidate fails when it is asked', () => {
+    const evidence = new Evidence({ errorRate: 0.1, timeoutRate: 0.1 });
+    const limits = () =>
+      evidence.readings().filter(({ gate }) => gate === 'errorRate' || gate === 'timeoutRate');
+    const failed = { side: 'candidate', user: 1, failed: true, timedOut: true } as const;
     evidence.observeFailedByBoth({ side: 'candidate', user: 1 });
-    for (let call = 0; call < 20; call++) evidence.observe({ side: 'candidate', user: 1, failed: true });
-    const held = evidence.readings().find(({ gate }) => gate === 'errorRate');
-    assert.deepEqual(held?.candidate, { calls: 20, sum: 20 });
-    assert.equal(errorsOf(evidence)?.verdict, 'no_calls');
+    for (let call = 0; call < 20; call++) evidence.observe(failed);
+    assert.deepEqual(
+      limits().map(({ candidate }) => candidate.calls),
+      [0, 0],
+    );
+    for (let call = 0; call < 20; call++) evidence.observe({ ...failed, next: 'answered' });
+    assert.deepEqual(
+      limits().map(({ candidate, verdict }) => [candidate, verdict]),
+      [
+        [{ calls: 20, sum: 20 }, 'failed'],
+        [{ calls: 20, sum: 20 }, 'failed'],
+      ],
+    );
   });
 });
