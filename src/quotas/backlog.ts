@@ -3,6 +3,7 @@ import { isBudget } from './budget-index.ts';
 import { CountedAlone } from './counted-alone.ts';
 import { BudgetCounter } from './counters.ts';
 import type { Limit } from './limit.ts';
+import type { ScriptCall } from './redis-scripts.ts';
 import type { Reservation, Spending, Used } from './reservation.ts';
 import {
   describeBringIn,
@@ -20,7 +21,7 @@ import {
   spendingsOfSettlement,
   type ToldSpending,
 } from './script-calls.ts';
-import { DataLost, type ScriptCall, type ScriptName, Unanswered } from './shared-counters.ts';
+import { DataLost, type ScriptName, Unanswered } from './shared-counters.ts';
 import type { Uncounted } from './uncounted.ts';
 
 /** Settlements that wait for the counters to come back; some 50 MB. */

@@ -2,7 +2,8 @@ import { SLICE_MS, SLICES } from './window.ts';
 
 /*
  * The counters of limits in a Redis, and the scripts that change them: one round trip for all limits of a call, and
- * nothing in between. Each limit has one key (`KEYS`), and the arguments of the limits follow those of the script (`packArgs`).
+ * nothing in between. Each limit has one key (`KEYS`), and the arguments of the limits follow those of the script (`ARGV`).
+ * A script may be told several calls at once (`packCalls`), one after another; it gives a list of what each of them gives.
  *
  *   window   a hash: slice of two seconds → amount; beside them `sum`, of those that count in the slice `at`: it is added up once in a slice
  *   slots    a sorted set: call → when its lease ends
@@ -16,7 +17,7 @@ import { SLICE_MS, SLICES } from './window.ts';
  * What is spent in data that begin anew is counted beside what was spent before, of which each instance knows no more than it heard: the
  * greatest of what they tell is `before`, whoever tells it last.
  *
- * Beside them stands a mark of the data (`STATE_KEY`). Who asks says which one it knows, as the last argument; a Redis that was emptied
+ * Beside them stands a mark of the data (`STATE_KEY`). Who asks says which one it knows; a Redis that was emptied
  * has none or another, and then a script does nothing and says `LOST`.
  *
  * Times come from the instances: their clocks are taken to agree to within a second or so. Numbers are whole. Every key
@@ -32,20 +33,33 @@ export const STATE_TTL_MS = 800 * 24 * 3_600_000;
 /** What a script gives where the data are not those that the instance knows. */
 export const LOST = 'LOST';
 
-/** All arguments of a script as one, which costs the client half of what so many do. None of them holds a line's end. */
-export function packArgs(args: readonly (string | number)[]): string {
-  return `${args.join('\n')}\n`;
+/** What a script changes for one call: a key for each counter, then what it is told. */
+export interface ScriptCall {
+  keys: string[];
+  args: (string | number)[];
+}
+
+/**
+ * What a script is given for calls: how many keys, the keys of all, the mark, then what each call says as one argument, which costs the
+ * client half of what so many do. None of it holds a line's end.
+ */
+export function packCalls(calls: readonly ScriptCall[], mark: string): (string | number)[] {
+  const keys: string[] = [];
+  const packed: string[] = [];
+  for (const call of calls) {
+    keys.push(...call.keys);
+    packed.push(`${call.keys.length}\n${call.args.join('\n')}\n`);
+  }
+  return [keys.length, ...keys, mark, ...packed];
 }
 
 const PRELUDE = `
-local packed, ARGV = ARGV[1], {}
-for word in string.gmatch(packed, '([^\\n]*)\\n') do ARGV[#ARGV + 1] = word end
-if redis.call('GET', '${STATE_KEY}') ~= ARGV[#ARGV] then return '${LOST}' end
+if redis.call('GET', '${STATE_KEY}') ~= ARGV[1] then return '${LOST}' end
 local SLICE_MS, SLICES = ${SLICE_MS}, ${SLICES}
 -- Set when a slice begins: what is written to its end is to stay for as long.
 local WINDOW_TTL = (SLICES + 1) * SLICE_MS
-local now, call = tonumber(ARGV[1]), ARGV[2]
-local slice = math.floor(now / SLICE_MS)
+-- Of the call that is told at the moment.
+local now, call, slice
 local function whole(number) return string.format('%.0f', number) end
 -- What counts of a window, and what is in this slice. Nothing where it does not count any more.
 local function readWindow(key)
@@ -109,13 +123,34 @@ local function release(key, ttl)
 end
 `;
 
+const EPILOGUE = `
+local replies, nextKey = {}, 1
+for i = 2, #ARGV do
+  local keys, args, count = {}, {}, nil
+  for word in string.gmatch(ARGV[i], '([^\\n]*)\\n') do
+    if count then args[#args + 1] = word else count = tonumber(word) end
+  end
+  for j = 1, count do keys[j] = KEYS[nextKey + j - 1] end
+  nextKey = nextKey + count
+  now, call = tonumber(args[1]), args[2]
+  slice = math.floor(now / SLICE_MS)
+  replies[i - 1] = tell(keys, args)
+end
+return replies
+`;
+
+/** `body` is told one call: its `KEYS` and `ARGV`. */
+function scriptOf(body: string): string {
+  return `${PRELUDE}local function tell(KEYS, ARGV)${body}end${EPILOGUE}`;
+}
+
 /**
  * Takes of all limits or of none.
  * ARGV: now, call, lease in ms; for each limit: how it counts, max, amount, time to live in ms, what has to be left beside the amount.
  * Gives 1 and for each limit what is left, spent and reserved; or 0, the limit that refuses, what is left of it, and
  * the milliseconds to wait (-1: not known here), and what calls under way hold of a budget.
  */
-export const RESERVE = `${PRELUDE}
+export const RESERVE = scriptOf(`
 local lease = tonumber(ARGV[3])
 local left, spent, reserved, sums, there = {}, {}, {}, {}, {}
 for i, key in ipairs(KEYS) do
@@ -184,13 +219,13 @@ for i, key in ipairs(KEYS) do
   reply[#reply + 1] = reserved[i]
 end
 return reply
-`;
+`);
 
 /**
  * Takes for a call that runs, without asking; however often it is told, the call takes once. Of a rate the last key is the mark that it was.
  * ARGV: now, call, lease in ms, how long the mark stays in ms, when it began; for each limit: how it counts, amount, time to live in ms.
  */
-export const MOVE = `${PRELUDE}
+export const MOVE = scriptOf(`
 local untilWhen, began = whole(now + tonumber(ARGV[3])), math.floor(tonumber(ARGV[5]) / SLICE_MS)
 local isFirst
 for i = 1, #KEYS - 1 do
@@ -210,7 +245,7 @@ for i = 1, #KEYS - 1 do
   end
 end
 return 1
-`;
+`);
 
 /**
  * Settles a call, once. Of a budget its lease tells whether it was; where it has none and was certainly not sent before (`sure`), the
@@ -220,7 +255,7 @@ return 1
  * time to live.
  * Gives for each limit what is spent, or -1.
  */
-export const SETTLE = `${PRELUDE}
+export const SETTLE = scriptOf(`
 local noted, unsent = ARGV[4] == '2', ARGV[4] == '1'
 local sure = noted or unsent
 local isFirst, isMarked = unsent, true
@@ -269,13 +304,13 @@ for i = 1, #KEYS - 1 do
   end
 end
 return reply
-`;
+`);
 
 /**
  * Leases of calls that still run go on, and begin again where they ran out or were lost.
  * ARGV: now, unused, lease in ms; for each call: the call, of how many limits; for each of these: how it counts, taken, time to live.
  */
-export const RENEW = `${PRELUDE}
+export const RENEW = scriptOf(`
 local untilWhen = whole(now + tonumber(ARGV[3]))
 redis.call('PEXPIRE', '${STATE_KEY}', ${STATE_TTL_MS})
 local at, next = 4, 1
@@ -294,7 +329,7 @@ while next <= #KEYS do
   end
 end
 return 1
-`;
+`);
 
 /**
  * Brings in what was counted elsewhere; once: of a rate the last key is the mark that it was, of a budget its part says how much was.
@@ -303,7 +338,7 @@ return 1
  * were lost), the part, and 1 where that was known of data that are lost: what was spent since is beside it.
  * Gives for each counter what is spent, or -1.
  */
-export const BRING_IN = `${PRELUDE}
+export const BRING_IN = scriptOf(`
 local isFirst = redis.call('SET', KEYS[#KEYS], '1', 'NX', 'PX', ARGV[3]) ~= false
 local reply = {}
 for i = 1, #KEYS - 1 do
@@ -341,7 +376,7 @@ for i = 1, #KEYS - 1 do
   end
 end
 return reply
-`;
+`);
 
 /**
  * Settles calls of another instance in one limit: their places are free. Of a budget those of them that it settled are not there any more. Where it noted them before it
@@ -349,10 +384,10 @@ return reply
  * ARGV: now, 1 where that is so, time to live, how it counts; for each call: the call, used.
  * Gives what is spent, or -1.
  */
-export const RECOVER = `${PRELUDE}
+export const RECOVER = scriptOf(`
 local key = KEYS[1]
 if ARGV[4] == 'slots' then
-  for at = 5, #ARGV - 1, 2 do redis.call('ZREM', key, ARGV[at]) end
+  for at = 5, #ARGV, 2 do redis.call('ZREM', key, ARGV[at]) end
   return { -1 }
 end
 mend(key, ARGV[3])
@@ -360,7 +395,7 @@ local held = {}
 for _, member in ipairs(redis.call('ZRANGE', key .. ':held', 0, -1)) do
   held[string.match(member, '^(.*)|%d+$')] = member
 end
-for at = 5, #ARGV - 1, 2 do
+for at = 5, #ARGV, 2 do
   local taker, used = ARGV[at], tonumber(ARGV[at + 1])
   local member = held[taker]
   if member then
@@ -377,4 +412,4 @@ for at = 5, #ARGV - 1, 2 do
 end
 redis.call('PEXPIRE', key, ARGV[3])
 return { tonumber(redis.call('HGET', key, 'spent') or '0') }
-`;
+`);

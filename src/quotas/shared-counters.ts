@@ -5,10 +5,11 @@ import {
   BRING_IN,
   LOST,
   MOVE,
-  packArgs,
+  packCalls,
   RECOVER,
   RENEW,
   RESERVE,
+  type ScriptCall,
   SETTLE,
   STATE_KEY,
   STATE_TTL_MS,
@@ -24,10 +25,16 @@ const SCRIPTS = {
 } as const;
 export type ScriptName = keyof typeof SCRIPTS;
 
-/** What a script changes: a key for each counter, then what it is told. */
-export interface ScriptCall {
-  keys: string[];
-  args: (string | number)[];
+/** Sent as one where they are asked for in one turn of the event loop, in this order: what was given back can be taken. */
+const GATHERED = ['settle', 'reserve'] as const satisfies ScriptName[];
+/** A Redis serves nobody else while a script runs. */
+const MOST_GATHERED = 64;
+
+interface Asked {
+  name: ScriptName;
+  call: ScriptCall;
+  resolve(reply: unknown): void;
+  reject(error: unknown): void;
 }
 
 /** How often a Redis that is away is looked for. */
@@ -51,9 +58,17 @@ export class Unanswered extends Error {
   /** It may come all the same, before that of anything that is asked later. */
   readonly late: Promise<unknown>;
 
-  constructor(afterMs: number, late: Promise<unknown>) {
-    super(`there was no answer within ${afterMs} ms`);
+  constructor(message: string, late: Promise<unknown>) {
+    super(message);
     this.late = late;
+  }
+
+  /** Of one of those that were asked as one. */
+  of(index: number): Unanswered {
+    const late = this.late.then((replies) => (Array.isArray(replies) ? replies[index] : replies));
+    // Who does not wait for it does not care why it never came.
+    late.catch(() => {});
+    return new Unanswered(this.message, late);
   }
 }
 
@@ -88,7 +103,9 @@ export class SharedCounters {
   readonly #replyMs: number;
   readonly #schedule: Schedule;
   readonly #listener: SharedListener;
-  readonly #numbers = new Map<ScriptName, string>();
+  readonly #digests = new Map<ScriptName, string>();
+  /** Asked for in this turn of the event loop. */
+  readonly #gathered: Asked[] = [];
   /** `joining`: it answers, and is being told what was counted without it. */
   #state: 'here' | 'joining' | 'away' = 'away';
   #cancelProbe: (() => void) | undefined;
@@ -144,16 +161,23 @@ export class SharedCounters {
    * where it did nothing.
    */
   run(name: ScriptName, call: ScriptCall): Promise<unknown> {
-    return this.#bounded(this.#send(name, call)).catch((error: unknown) => {
-      this.#lose(reasonOf(error));
-      throw error;
+    return new Promise((resolve, reject) => {
+      const asked = { name, call, resolve, reject };
+      if (!isGathered(name)) {
+        this.#flush();
+        this.#ask(name, [asked]);
+        return;
+      }
+      this.#gathered.push(asked);
+      if (this.#gathered.length === 1) setImmediate(() => this.#flush());
     });
   }
 
   /** The same for what nobody waits for: a late answer does not mean that they are away. */
   async runLate(name: ScriptName, call: ScriptCall): Promise<void> {
+    this.#flush();
     try {
-      await this.#send(name, call);
+      await this.#send(name, [call]);
     } catch (error) {
       this.#lose(reasonOf(error));
       throw error;
@@ -173,27 +197,45 @@ export class SharedCounters {
     await Promise.all(this.#probing);
   }
 
-  async #send(name: ScriptName, { keys, args }: ScriptCall): Promise<unknown> {
-    const digest = this.#numbers.get(name);
-    const rest = [keys.length, ...keys, packArgs([...args, this.#mark ?? ''])];
-    this.#gather();
+  #flush(): void {
+    const gathered = this.#gathered.splice(0);
+    for (const name of GATHERED) {
+      const alike = gathered.filter((asked) => asked.name === name);
+      while (alike.length > 0) this.#ask(name, alike.splice(0, MOST_GATHERED));
+    }
+  }
+
+  #ask(name: ScriptName, asked: readonly Asked[]): void {
+    const sent = this.#send(
+      name,
+      asked.map(({ call }) => call),
+    );
+    this.#bounded(sent).then(
+      (replies) => {
+        for (const [index, { resolve }] of asked.entries()) resolve(replies[index]);
+      },
+      (error: unknown) => {
+        this.#lose(reasonOf(error));
+        for (const [index, { reject }] of asked.entries()) {
+          reject(error instanceof Unanswered ? error.of(index) : error);
+        }
+      },
+    );
+  }
+
+  /** Gives what the script gave for each call. */
+  async #send(name: ScriptName, calls: readonly ScriptCall[]): Promise<unknown[]> {
+    const digest = this.#digests.get(name);
+    const rest = packCalls(calls, this.#mark ?? '');
     if (digest !== undefined) {
       try {
-        return unlessLost(await this.#redis.call('EVALSHA', [digest, ...rest]));
+        return readReplies(await this.#redis.call('EVALSHA', [digest, ...rest]));
       } catch (error) {
         // A Redis that was started anew knows no scripts.
         if (!reasonOf(error).startsWith('NOSCRIPT')) throw error;
       }
     }
-    return unlessLost(await this.#redis.call('EVAL', [SCRIPTS[name], ...rest]));
-  }
-
-  /** What is asked in one turn of the event loop goes out in one write, behind what was read in it. */
-  #gather(): void {
-    const { stream, status } = this.#redis;
-    if (status !== 'ready' || stream.writableCorked > 0) return;
-    stream.cork();
-    setImmediate(() => stream.uncork());
+    return readReplies(await this.#redis.call('EVAL', [SCRIPTS[name], ...rest]));
   }
 
   /** Reads the mark of the data, or makes one where there are none. */
@@ -211,7 +253,7 @@ export class SharedCounters {
   async #loadScripts(): Promise<void> {
     for (const [name, text] of Object.entries(SCRIPTS)) {
       const digest = await this.#bounded(this.#redis.call('SCRIPT', ['LOAD', text]));
-      this.#numbers.set(name as ScriptName, String(digest));
+      this.#digests.set(name as ScriptName, String(digest));
     }
   }
 
@@ -223,13 +265,13 @@ export class SharedCounters {
   }
 
   /** Rejects after a while; an answer that has arrived but waits behind other work of this process still counts. */
-  #bounded(reply: Promise<unknown>): Promise<unknown> {
+  #bounded<Reply>(reply: Promise<Reply>): Promise<Reply> {
     return new Promise((resolve, reject) => {
       let over = false;
       const giveUp = () => {
         if (over) return;
         over = true;
-        reject(new Unanswered(this.#replyMs, reply));
+        reject(new Unanswered(`there was no answer within ${this.#replyMs} ms`, reply));
       };
       const cancel = this.#schedule(() => setImmediate(() => setImmediate(giveUp)), this.#replyMs);
       reply.then(
@@ -298,8 +340,13 @@ export class SharedCounters {
   }
 }
 
-function unlessLost(reply: unknown): unknown {
+function isGathered(name: ScriptName): boolean {
+  return GATHERED.some((gathered) => gathered === name);
+}
+
+function readReplies(reply: unknown): unknown[] {
   if (reply === LOST) throw new DataLost();
+  if (!Array.isArray(reply)) throw new Error('a script gave no list');
   return reply;
 }
 

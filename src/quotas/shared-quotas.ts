@@ -5,6 +5,7 @@ import { isBudget } from './budget-index.ts';
 import { BudgetCounter } from './counters.ts';
 import type { Demand, Limit } from './limit.ts';
 import type { LocalQuotas } from './local-quotas.ts';
+import type { ScriptCall } from './redis-scripts.ts';
 import {
   concerns,
   type Quotas,
@@ -29,7 +30,7 @@ import {
   readNumbers,
   readRefusal,
 } from './script-calls.ts';
-import { type ScriptCall, SharedCounters } from './shared-counters.ts';
+import { SharedCounters } from './shared-counters.ts';
 import { noteSpentElsewhere } from './spent-budgets.ts';
 import { StateNews, type StateNewsOptions } from './state-news.ts';
 import type { Uncounted } from './uncounted.ts';
