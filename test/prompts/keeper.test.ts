@@ -34,6 +34,7 @@ function makeInstance(
       for (const { name, number, state } of versions) told.push(`${name}@${number} ${state} by ${by}`);
       for (const { name, label, number } of labels) told.push(`${name}: ${label} is ${number} by ${by}`);
     },
+    findMissingModel: () => undefined,
     onSlips: ({ name, unknownFields, unknownInputs }) => {
       for (const { field, line } of unknownFields) told.push(`${name}: ${field} in line ${line}`);
       for (const input of unknownInputs) told.push(`${name}: {{${input.name}}} in line ${input.line}`);
