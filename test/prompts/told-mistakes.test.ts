@@ -200,3 +200,17 @@ test('a prompt that goes into service without a model to call is told', async ()
     await gateway.stop();
   }
 });
+
+test('a prompt may name the tools that it describes, and no others', async () => {
+  const toolDefs = 'toolDefs: [{ name: look, inputSchema: { type: object } }]';
+  const source = (tools: string) => `---\nmodel: m\n${toolDefs}\ntools: ${tools}\n---\nHi`;
+  const { tools } = await compilePrompt({ name: 'hello', source: source('[look]'), partials: {} });
+  assert.deepEqual(
+    tools.map((tool) => (tool['function'] as JsonObject)['name']),
+    ['look'],
+  );
+  assert.equal(
+    await mistakeOf(source('[look, listen]')),
+    "4: line 4: the tool 'listen' is not known: describe it under 'toolDefs'",
+  );
+});
