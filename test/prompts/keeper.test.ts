@@ -232,7 +232,9 @@ onEachDatabase((database) => {
       keeper.command('hello', { action: 'retire', successor: 'nothing' }, 'ada'),
       /there is no prompt 'nothing' in service/,
     );
-    await keeper.command('hello', { action: 'retire', successor: 'other' }, 'ada');
+    // Who ends it before its day means the same successor.
+    await keeper.command('hello', { action: 'retire', at: at + 60_000, successor: 'other' }, 'ada');
+    await keeper.command('hello', { action: 'retire' }, 'ada');
     assert.deepEqual(
       book.list().map(({ name }) => name),
       ['other'],
