@@ -214,3 +214,15 @@ test('a prompt may name the tools that it describes, and no others', async () =>
     "4: line 4: the tool 'listen' is not known: describe it under 'toolDefs'",
   );
 });
+
+test('the schema of an output that is text is told as what nothing reads', async () => {
+  const unknownFields = async (output: string) => {
+    const source = `---\nmodel: m\noutput:\n${output}\n---\nHi`;
+    return (await compilePrompt({ name: 'hello', source, partials: {} })).unknownFields;
+  };
+  assert.deepEqual(await unknownFields('  format: text\n  schema: { a: string }'), [
+    { field: 'output.schema', line: 5 },
+  ]);
+  assert.deepEqual(await unknownFields('  format: json\n  schema: { a: string }'), []);
+  assert.deepEqual(await unknownFields('  schema: { a: string }'), []);
+});
