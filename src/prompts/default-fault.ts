@@ -20,6 +20,7 @@ export function findDefaultFault(check: ValueCheck, defaults: JsonObject): Defau
     return undefined;
   const filled = withDefaults(schema, defaults) as JsonObject;
   const names = Object.keys(filled);
+  if (names.length === 0) return undefined;
   // What is missing is for callers to send.
   for (const { path, message } of check.faultsOf(filled)) {
     const name = names.find(
