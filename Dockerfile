@@ -22,5 +22,6 @@ VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
   CMD node -e "fetch('http://127.0.0.1:' + process.env.PORT + '/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"
-ENTRYPOINT ["node", "bin/fairlead.js"]
+# As `npm start` does: a start that makes much waits less for the garbage collector.
+ENTRYPOINT ["node", "--min-semi-space-size=4", "bin/fairlead.js"]
 CMD ["start"]

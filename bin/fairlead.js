@@ -12,12 +12,6 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
   process.exit(1);
 }
 
-// V8 would take calls for long-lived where many come at once at the start, while the young generation is still small,
-// and from then on allocate each in the old generation: what a call held was copied there too, dead, and that took a
-// fifth of the CPU time.
-const { setFlagsFromString } = await import('node:v8');
-setFlagsFromString('--no-allocation-site-pretenuring');
-
 // Compiled code is kept between starts, which halves the time they take.
 const { enableCompileCache } = await import('node:module');
 enableCompileCache();

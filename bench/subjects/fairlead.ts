@@ -68,6 +68,7 @@ export async function startFairlead(
     {
       command: process.execPath,
       args: [
+        ...startFlags(),
         ...site.nodeFlags,
         ...(more.server === undefined ? ['--import', ALLOCATIONS] : []),
         ...[LAUNCHER, 'start', '--config', configFile],
@@ -135,8 +136,19 @@ function renderConfig(site: Site, port: number, tenants: object, { server, ...mo
   });
 }
 
+/** Of Node, as `npm start` and the image give them. Throws when the script has another form. */
+function startFlags(): string[] {
+  const { start } = readManifest().scripts;
+  const [, flags] = /^exec node (.*)bin\/fairlead\.js start$/.exec(start) ?? [];
+  if (flags === undefined) throw new Error(`package.json starts the gateway by something else: ${start}`);
+  return flags.split(' ').filter((flag) => flag !== '');
+}
+
 export function readVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  const { version } = manifest as { version: string };
+  const { version } = readManifest();
   return `${version} on Node ${process.versions.node}`;
+}
+
+function readManifest(): { version: string; scripts: { start: string } } {
+  return JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 }

@@ -8,6 +8,7 @@ import type { WorkerLink } from '../workers/worker-link.ts';
 import { Workers } from '../workers/workers.ts';
 import { type CliIo, EXIT } from './command.ts';
 import { logListening } from './log-listening.ts';
+import { enterSteadyState } from './steady-state.ts';
 import { stopBySignals, waitForSignals } from './stop-signals.ts';
 import { welcome } from './welcome.ts';
 
@@ -67,6 +68,7 @@ export async function runWorker(
     const { startApp } = await import('../app.ts');
     const app = await startApp(loaded, declarations, { ...redacting, log }, fetch, link);
     if (app.firstSecrets) stdout.write(welcome(app));
+    enterSteadyState();
     link.serve(app, app.url);
     log.info({ event: 'worker_listening' }, 'the worker takes calls');
     await Promise.race([link.left.then(() => app.leave(link.ended)), link.stopped]);

@@ -8,6 +8,7 @@ import type { ProviderDeclaration } from '../upstream/provider.ts';
 import { openLink, type WorkerLink } from '../workers/worker-link.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
 import { logListening } from './log-listening.ts';
+import { enterSteadyState } from './steady-state.ts';
 import { stopBySignals, waitForSignals } from './stop-signals.ts';
 import { welcome } from './welcome.ts';
 
@@ -92,6 +93,7 @@ async function start(
     io.stderr.write(`fairlead could not start: ${error instanceof Error ? error.message : String(error)}\n`);
     return EXIT.failed;
   }
+  enterSteadyState();
   logListening(log, config, { url: app.url });
   process.on('SIGHUP', () => void app.reload());
   if (app.firstSecrets) io.stdout.write(welcome(app));

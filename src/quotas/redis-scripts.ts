@@ -47,7 +47,7 @@ export function packCalls(calls: readonly ScriptCall[], mark: string): (string |
   const keys: string[] = [];
   const packed: string[] = [];
   for (const call of calls) {
-    keys.push(...call.keys);
+    for (const key of call.keys) keys.push(key);
     packed.push(`${call.keys.length}\n${call.args.join('\n')}\n`);
   }
   return [keys.length, ...keys, mark, ...packed];
