@@ -160,7 +160,7 @@ export function retire(
     versions: ending.map((each) => ({
       ...each,
       ...{ state: isNow ? 'retired' : 'deprecated', stateAt: nowMs, retiresAt: isNow ? nowMs : at },
-      successor,
+      successor: successor ?? each.successor,
     })),
     labels: [],
   };

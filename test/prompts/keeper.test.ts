@@ -34,6 +34,7 @@ function makeInstance(
       for (const { name, number, state } of versions) told.push(`${name}@${number} ${state} by ${by}`);
       for (const { name, label, number } of labels) told.push(`${name}: ${label} is ${number} by ${by}`);
     },
+    findMissingModel: () => undefined,
     onSlips: ({ name, unknownFields, unknownInputs }) => {
       for (const { field, line } of unknownFields) told.push(`${name}: ${field} in line ${line}`);
       for (const input of unknownInputs) told.push(`${name}: {{${input.name}}} in line ${input.line}`);
@@ -231,7 +232,9 @@ onEachDatabase((database) => {
       keeper.command('hello', { action: 'retire', successor: 'nothing' }, 'ada'),
       /there is no prompt 'nothing' in service/,
     );
-    await keeper.command('hello', { action: 'retire', successor: 'other' }, 'ada');
+    // Who ends it before its day means the same successor.
+    await keeper.command('hello', { action: 'retire', at: at + 60_000, successor: 'other' }, 'ada');
+    await keeper.command('hello', { action: 'retire' }, 'ada');
     assert.deepEqual(
       book.list().map(({ name }) => name),
       ['other'],
