@@ -242,6 +242,16 @@ onEachDatabase((database) => {
     const gone = await book.open('hello');
     assert.ok(gone?.state === 'retired');
     assert.equal(gone.successor, 'other');
+    const ends = book.record('hello')?.versions.map(({ retiresAt }) => retiresAt);
+    await keeper.takeFiles(files({ hello: 'two', other: 'other', third: 'third' }));
+    clock.now += 1_000;
+    await keeper.command('hello', { action: 'retire', successor: 'third' }, 'ada');
+    const renamed = await book.open('hello');
+    assert.equal(renamed?.state === 'retired' && renamed.successor, 'third');
+    assert.deepEqual(
+      book.record('hello')?.versions.map(({ retiresAt }) => retiresAt),
+      ends,
+    );
     // What was retired by mistake can be had back.
     await keeper.command('hello', { action: 'publish', version: '2' }, 'ada');
     assert.equal(book.find('hello')?.version.number, 2);
