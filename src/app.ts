@@ -283,6 +283,7 @@ export async function startApp(
   const rotation = new CredentialRotation({ control, news, log });
   const { prompts, promptKeeper, promptWatch, promptCache, promptModels, closePrompts } = await makePrompts({
     ...{ store, control, news, log, config, configFile: loaded.path, now: Date.now, prices: inForce },
+    isModel: (name) => gateway.snapshot.routes.resolve(name) !== undefined,
   });
   const { rolloutController, releases } = makeRolloutController({
     ...{ store, control, news, log, book: rollouts, prompts, promptKeeper },

@@ -45,6 +45,7 @@ export async function makePrompts({
   configFile,
   now,
   prices,
+  isModel,
 }: {
   store: Store;
   control: Pick<ControlPlane, 'config'>;
@@ -55,6 +56,8 @@ export async function makePrompts({
   /** Unix milliseconds. */
   now: () => number;
   prices: Pick<Gateway['prices'], 'costMicroUsd'>;
+  /** Whether calls of this name lead anywhere. */
+  isModel: (name: string) => boolean;
 }): Promise<Prompts> {
   const hasExamples = () => control.config.prompts?.directory === undefined;
   const slowChecks = new SlowChecks();
@@ -67,6 +70,10 @@ export async function makePrompts({
   const promptKeeper = new PromptKeeper({
     ...{ book: prompts, compiler, hasExamples, now, store: new PromptStore(store) },
     publishesFiles: () => control.config.prompts?.publish !== 'manual',
+    findMissingModel: ({ model = control.config.prompts?.model, overrides }) => {
+      if (model !== undefined) return isModel(model) ? undefined : `the model '${model}', which there is not`;
+      return overrides.has('model') ? undefined : "no model, and the configuration has no 'prompts.model'";
+    },
     onSlips: (slips) => tellSlips(news, slips),
     onChange: (change, by) => tellPromptChange(news, change, by),
     onBrokenVersion: (broken) => tellBrokenVersion(news, broken),

@@ -63,10 +63,14 @@ function tellVersion(
 }
 
 /** They would else be found when nothing comes of what a file says. */
-export function tellSlips(news: ControlNews, { name, unknownFields, unknownInputs }: Slips): void {
+export function tellSlips(
+  news: ControlNews,
+  { name, unknownFields, unknownInputs, missingModel }: Slips,
+): void {
   const fields = unknownFields.map(({ field }) => field);
   const inputs = unknownInputs.map((input) => input.name);
   const told = [
+    ...(missingModel === undefined ? [] : [missingModel]),
     ...unknownFields.map(
       ({ field, line }) =>
         `'${field}'${line === undefined ? '' : ` in line ${line}`}, which nothing here reads`,

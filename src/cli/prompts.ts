@@ -29,7 +29,7 @@ beginning of a hash.
 
   --label LABEL     what points at it then; production where absent (of promote it may stand behind the version without '--label')
   --on DATE         when it ends (2027-01-31): until then its answers say so; at once where absent
-  --successor WHAT  what to call instead; the prompt's own name where another version is in production
+  --successor WHAT  what to call instead; else what an earlier '--on' said, or the prompt's own name where another version is in production
   --json            the gateway's answer as JSON
 ${ADMIN_USAGE}
 

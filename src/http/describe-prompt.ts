@@ -18,12 +18,12 @@ export function describePrompt(prompt: PublishedPrompt): JsonObject {
 
 /** The same with its other versions and labels, and an input to try it with. */
 export function describeVersions(prompt: PublishedPrompt): JsonObject {
-  const { record, version, successor, input, inputDefaults } = prompt;
+  const { record, version, successor, input, inputDefaults, mediaInputs } = prompt;
   return {
     ...describePrompt(prompt),
     ...(version.state === 'deprecated' && describeEnd(version, successor)),
     ...describeRecord(record),
-    example: exampleInput(input?.schema, inputDefaults) ?? null,
+    example: exampleInput(input?.schema, inputDefaults, mediaInputs) ?? null,
   };
 }
 

@@ -44,7 +44,7 @@ function chatPart(part: RenderedPart): JsonObject[] {
   return [];
 }
 
-const DATA_URL = /^data:([\w.+/-]+)(?:;[\w=.-]+)*;base64,/;
+const DATA_URL = /^data:([\w.+/-]+)(?:;[\w=.-]+)*;base64,/i;
 
 /** Source: RFC 3986 3.1. */
 const SCHEME = /^[a-z][a-z\d+.-]*:/i;
@@ -53,7 +53,7 @@ function mediaPart({ url, contentType }: { url: string; contentType?: string }):
   if (!SCHEME.test(url))
     throw new RenderError('The address of a medium is none: it is a URL such as https://…, or a data URL.');
   const ofData = DATA_URL.exec(url)?.[1];
-  const type = contentType ?? ofData;
+  const type = (contentType ?? ofData)?.toLowerCase();
   if (type === undefined || type.startsWith('image/')) return { type: 'image_url', image_url: { url } };
   if (ofData === undefined)
     throw new RenderError('Only images may be given by their address: send other files as data URLs.');

@@ -1,4 +1,5 @@
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { addressOf, LISTS, MAPS, SCHEMAS, targetOf } from './schema-parts.ts';
 
 /** Why a schema is none. */
 export interface SchemaFault {
@@ -40,21 +41,6 @@ const VALUES: ReadonlyMap<string, Check> = new Map([
   ...[['enum', list] as const, ['examples', list] as const, ['dependentRequired', nameLists] as const],
 ]);
 
-const SCHEMAS: ReadonlySet<string> = new Set([
-  ...[
-    'items',
-    'additionalProperties',
-    'unevaluatedItems',
-    'unevaluatedProperties',
-    'propertyNames',
-    'contains',
-  ],
-  ...['not', 'if', 'then', 'else'],
-]);
-const LISTS: ReadonlySet<string> = new Set(['prefixItems', 'allOf', 'anyOf', 'oneOf']);
-const MAPS: ReadonlySet<string> = new Set([
-  ...['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas'],
-]);
 /** Those that are about the same value as the schema that has them. */
 const OF_SAME_VALUE: ReadonlySet<string> = new Set([
   ...['allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'dependentSchemas'],
@@ -194,18 +180,4 @@ function patternFault(source: string): string | undefined {
 
 function isListOfTexts(value: JsonValue | undefined): boolean {
   return Array.isArray(value) && value.every((one) => typeof one === 'string');
-}
-
-/** The address of a part of the schema, as `#/$defs/NAME` writes it. Source: RFC 6901. */
-function addressOf(path: readonly string[]): string {
-  return path.map((step) => `/${step.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-}
-
-function targetOf(reference: string): string | undefined {
-  if (!/^#(?:\/|$)/.test(reference)) return undefined;
-  try {
-    return decodeURIComponent(reference.slice(1));
-  } catch {
-    return undefined;
-  }
 }

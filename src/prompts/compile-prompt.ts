@@ -5,6 +5,7 @@ import { isObject, type JsonObject, type JsonValue } from '../conversation/json.
 import { allowsObjects } from './allows-objects.ts';
 import { checkTemplate } from './check-template.ts';
 import { type CollectedPartials, collectPartials } from './collect-partials.ts';
+import { findDefaultFault } from './default-fault.ts';
 import type { NamedInput } from './named-inputs.ts';
 import { chatParameters, parameterName } from './parameters.ts';
 import { PromptFileError } from './problem.ts';
@@ -57,7 +58,7 @@ export interface Prompt {
   unknownFields: readonly UnknownField[];
   /** What its template names and its input cannot have, so that nothing stands there. */
   unknownInputs: readonly NamedInput[];
-  /** Why no call of it could ever be answered: no file may say that, and versions of before may. */
+  /** Why no call of it could ever be answered, or none that leaves a field to its default: no file may say that, and versions of before may. */
   useless: PromptFileError | undefined;
 }
 
@@ -88,6 +89,8 @@ export async function compilePrompt(
   const format = parsed.output?.format ?? (outputSchema ? 'json' : 'text');
   if (format !== 'json' && format !== 'text')
     throw faultAt(file, ['output', 'format'], "an output is 'json' or 'text'");
+  const input = inputSchema && makeCheck(file, ['input', 'schema'], inputSchema, slowChecks);
+  const inputDefaults = fieldObject(file, ['input', 'default']);
   return {
     name,
     hash: hashOf(source, used.called),
@@ -96,8 +99,7 @@ export async function compilePrompt(
     model: readModel(file),
     parameters: chatParameters(config, (parameter) => file.lineOf(['config', parameter])),
     tools: await readTools(file, schemas),
-    input: inputSchema && makeCheck(file, ['input', 'schema'], inputSchema, slowChecks),
-    inputDefaults: fieldObject(file, ['input', 'default']),
+    ...{ input, inputDefaults },
     output: {
       ...{ format, repairs: readRepairs(file) },
       check: outputSchema && makeCheck(file, ['output', 'schema'], outputSchema),
@@ -109,20 +111,33 @@ export async function compilePrompt(
     template: new PromptTemplate(used.template, used.partials),
     unknownFields: findUnknownFields(file),
     unknownInputs: needs.named.filter(({ name }) => isNoInput(inputSchema, name)),
-    useless: findUselessness(file, source, inputSchema, used),
+    useless: findUselessness(file, source, { input, inputDefaults, ...used }),
   };
 }
 
 function findUselessness(
   file: PromptFile,
   source: string,
-  input: JsonObject | undefined,
-  { saysNothing }: CollectedPartials,
+  {
+    input,
+    inputDefaults,
+    saysNothing,
+  }: Pick<Prompt, 'input' | 'inputDefaults'> & Pick<CollectedPartials, 'saysNothing'>,
 ): PromptFileError | undefined {
-  if (input && !allowsObjects(input)) {
+  if (input && !allowsObjects(input.schema)) {
     const message =
       'an input is an object: its fields, such as { text: string }, and this schema lets none be';
     return faultAt(file, ['input', 'schema'], message);
+  }
+  const fault = input && findDefaultFault(input, inputDefaults);
+  if (fault) {
+    const { name, message } = fault;
+    const path = Object.hasOwn(inputDefaults, name) ? ['default', name] : ['schema', 'properties', name];
+    return faultAt(
+      file,
+      ['input', ...path],
+      `the default of '${name}' does not fit the schema of the input: ${message}`,
+    );
   }
   // Where there is no template it would begin behind the last line.
   const line = Math.min(file.linesBefore + 1, source.trimEnd().split('\n').length);

@@ -151,17 +151,19 @@ export function retire(
   }
   if (version !== undefined && one && !isNow && stateOf(one, nowMs) === 'draft')
     throw new PromptRefusal('not_possible', `${nameOf(one)} is a draft: it can only be retired at once`);
-  const ending = found.filter((each) => {
-    const state = stateOf(each, nowMs);
-    // What has ended already does so with what was said then.
-    return state !== 'retired' && (isNow || state !== 'draft');
-  });
+  const end = {
+    state: isNow ? 'retired' : 'deprecated',
+    stateAt: nowMs,
+    retiresAt: isNow ? nowMs : at,
+  } as const;
   return {
-    versions: ending.map((each) => ({
-      ...each,
-      ...{ state: isNow ? 'retired' : 'deprecated', stateAt: nowMs, retiresAt: isNow ? nowMs : at },
-      successor,
-    })),
+    versions: found.flatMap((each) => {
+      const state = stateOf(each, nowMs);
+      const named = successor ?? each.successor;
+      // What has ended already did so then, and may be given another successor.
+      if (state === 'retired') return named === each.successor ? [] : [{ ...each, successor: named }];
+      return isNow || state !== 'draft' ? [{ ...each, ...end, successor: named }] : [];
+    }),
     labels: [],
   };
 }

@@ -1,5 +1,6 @@
-import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { isObject, type JsonObject } from '../conversation/json.ts';
 import type { Prompt } from './compile-prompt.ts';
+import { componentSchemas } from './component-schemas.ts';
 import { parameterSchema } from './parameters.ts';
 import { promptPath } from './prompt-path.ts';
 import { namesType, propertiesOf } from './text-values.ts';
@@ -22,11 +23,12 @@ export function describeOperations(prompts: readonly Prompt[], error: JsonObject
     const id = takeId(prompt.name, taken);
     const { schemas } = operations;
     const input = `${id}_input`;
-    schemas[input] = inComponent(inputSchema(prompt), input);
+    Object.assign(schemas, componentSchemas(inputSchema(prompt), input, true));
     const form = prompt.mediaInputs.size > 0 ? `${id}_form` : undefined;
-    if (form !== undefined) schemas[form] = inComponent(formSchema(prompt), form);
+    if (form !== undefined) Object.assign(schemas, componentSchemas(formSchema(prompt), form, true));
     const output = `${id}_output`;
-    if (prompt.output.format === 'json') schemas[output] = inComponent(outputSchema(prompt), output);
+    if (prompt.output.format === 'json')
+      Object.assign(schemas, componentSchemas(prompt.output.check?.schema ?? {}, output, false));
     operations.paths[promptPath(prompt.name)] = {
       post: describeOperation(prompt, { id, input, form, output, error }),
     };
@@ -50,7 +52,7 @@ function describeOperation(
 ): JsonObject {
   const hasTools = tools.length > 0;
   const whole: JsonObject = hasTools
-    ? { 'application/json': { schema: { type: 'object', description: IN_DIALECT } } }
+    ? { 'application/json': { schema: { ...ANYTHING, description: IN_DIALECT } } }
     : output.format === 'json'
       ? { 'application/json': { schema: refTo(of.output) } }
       : { 'text/plain': { schema: { type: 'string' } } };
@@ -87,6 +89,7 @@ function describeOperation(
   };
 }
 
+const ANYTHING: JsonObject = { type: 'object', additionalProperties: true };
 const DIALECTS = ['chat', 'responses', 'messages'];
 const FORMAT: JsonObject = {
   name: 'format',
@@ -123,21 +126,17 @@ const MESSAGES: JsonObject = {
 const TOOL_MESSAGES: JsonObject = {
   type: 'array',
   description: 'Messages of the chat dialect: what the model has called, and what came of it.',
-  items: { type: 'object' },
+  items: ANYTHING,
 };
 
 /** What a caller sends: what has a default may be left out, and a history may stand beside it. */
 function inputSchema({ input, inputDefaults, takesHistory, tools }: Prompt): JsonObject {
-  const schema = input?.schema ?? { type: 'object' };
+  const schema = input?.schema ?? ANYTHING;
   const properties = propertiesOf(schema);
-  const isFilled = (name: JsonValue): boolean => {
-    const property = properties[String(name)];
-    return (
-      Object.hasOwn(inputDefaults, String(name)) || (isObject(property) && property['default'] !== undefined)
-    );
-  };
   const { required } = schema;
-  const asked = Array.isArray(required) ? { required: required.filter((name) => !isFilled(name)) } : {};
+  const asked = Array.isArray(required)
+    ? { required: required.filter((name) => !Object.hasOwn(inputDefaults, String(name))) }
+    : {};
   const messages = tools.length > 0 ? TOOL_MESSAGES : takesHistory ? MESSAGES : undefined;
   if (!messages || properties['messages'] !== undefined) return { ...schema, ...asked };
   return { ...schema, ...asked, properties: { ...properties, messages } };
@@ -169,29 +168,6 @@ const FILE: JsonObject = {
   ...{ type: 'string', format: 'binary', contentMediaType: 'application/octet-stream' },
 };
 
-function outputSchema({ output }: Prompt): JsonObject {
-  return output.check?.schema ?? {};
-}
-
 function refTo(component: string): JsonObject {
   return { $ref: `#/components/schemas/${component}` };
-}
-
-/** Values that are data, whatever their fields are called. */
-const DATA: ReadonlySet<string> = new Set(['const', 'enum', 'default', 'examples', 'example']);
-
-/** What a schema refers to within itself stands where it stands now. */
-function inComponent(schema: JsonObject, component: string): JsonObject {
-  const { $schema: _dialect, $id: _id, ...own } = schema;
-  const map = (value: JsonValue): JsonValue => {
-    if (Array.isArray(value)) return value.map(map);
-    if (!isObject(value)) return value;
-    const fields = Object.entries(value).map(([key, field]): [string, JsonValue] => {
-      if (key === '$ref' && typeof field === 'string' && field.startsWith('#'))
-        return [key, `#/components/schemas/${component}${field.slice(1)}`];
-      return [key, DATA.has(key) || field === undefined ? (field ?? null) : map(field)];
-    });
-    return Object.fromEntries(fields);
-  };
-  return map(own) as JsonObject;
 }

@@ -10,10 +10,16 @@ const MOST_LEVELS = 8;
 /**
  * An input as a schema has it, to be tried and changed: with its own examples and defaults where it has some. `undefined` where none is
  * found that the schema takes (one with a pattern and no example, say).
+ *
+ * @param media fields that are media, or lists of them
  */
-export function exampleInput(schema: JsonObject | undefined, defaults: JsonObject): JsonObject | undefined {
+export function exampleInput(
+  schema: JsonObject | undefined,
+  defaults: JsonObject,
+  media: ReadonlySet<string>,
+): JsonObject | undefined {
   if (!schema) return defaults;
-  const made = new Example(schema).of(schema, 0);
+  const made = new Example(schema, media).of(schema, 0);
   const example = { ...(isObject(made) ? made : {}), ...defaults };
   const faults = new ValueCheck(schema).faultsOf(withDefaults(schema, example));
   return faults.length === 0 ? example : undefined;
@@ -21,9 +27,11 @@ export function exampleInput(schema: JsonObject | undefined, defaults: JsonObjec
 
 class Example {
   readonly #root: JsonObject;
+  readonly #media: ReadonlySet<string>;
 
-  constructor(root: JsonObject) {
+  constructor(root: JsonObject, media: ReadonlySet<string>) {
     this.#root = root;
+    this.#media = media;
   }
 
   of(schema: JsonValue | undefined, level: number): JsonValue {
@@ -60,10 +68,11 @@ class Example {
     const known = isObject(properties) ? properties : {};
     const names = level === 0 ? Object.keys(known) : [];
     const wanted = new Set([...names, ...needed.filter((name) => typeof name === 'string')]);
-    const made = [...wanted].map((name) => [
-      name,
-      Object.hasOwn(known, name) ? this.of(known[name], level + 1) : 'text',
-    ]);
+    const made = [...wanted].map((name) => {
+      const property = Object.hasOwn(known, name) ? known[name] : TEXT;
+      const isMedium = level === 0 && this.#media.has(name);
+      return [name, this.of(isMedium ? withAddress(property) : property, level + 1)];
+    });
     return Object.fromEntries(made);
   }
 
@@ -72,6 +81,16 @@ class Example {
     const count = Math.min(Math.max(least, 1), typeof maxItems === 'number' ? maxItems : 10);
     return Array.from({ length: Math.min(count, 10) }, () => this.of(items, level + 1));
   }
+}
+
+const TEXT: JsonObject = { type: 'string' };
+
+/** A medium has an address where its schema has no example of one. */
+function withAddress(schema: JsonValue | undefined): JsonValue {
+  if (!isObject(schema)) return schema ?? null;
+  if (namesType(schema, 'array')) return { ...schema, items: withAddress(schema['items'] ?? TEXT) };
+  const says = schema['examples'] ?? schema['enum'];
+  return says === undefined ? { ...schema, examples: ['https://example.com/image.png'] } : schema;
 }
 
 const FORMATS: Readonly<Record<string, string>> = {

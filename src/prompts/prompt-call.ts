@@ -7,7 +7,7 @@ import { describeFaults } from './faults.ts';
 import { parameterName, parameterSchema } from './parameters.ts';
 import { RenderError } from './render-error.ts';
 import type { RenderedMessage, TemplateData } from './template.ts';
-import { findToolTurn, readToolTurn } from './tool-turn.ts';
+import { findToolTurn, readToolTurn, textIn } from './tool-turn.ts';
 import type { Fault } from './values.ts';
 import { withDefaults } from './with-defaults.ts';
 import { plainNumbers } from './written-number.ts';
@@ -135,9 +135,10 @@ function readHistory(messages: readonly JsonValue[]): RenderedMessage[] {
         `'messages[${index}].role' must be 'user' or 'assistant'.`,
         `messages[${index}].role`,
       );
-    if (typeof content !== 'string')
+    const text = textIn(content);
+    if (text === undefined)
       throw invalidRequest(`'messages[${index}].content' must be text.`, `messages[${index}].content`);
-    return { role: own, content: [{ text: content }] };
+    return { role: own, content: [{ text }] };
   });
 }
 

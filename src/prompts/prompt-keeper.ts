@@ -39,7 +39,10 @@ export type PromptWish =
     };
 
 /** What a prompt's file says in vain. */
-export type Slips = Pick<Prompt, 'name' | 'unknownFields' | 'unknownInputs'>;
+export interface Slips extends Pick<Prompt, 'name' | 'unknownFields' | 'unknownInputs'> {
+  /** What there is in the place of a model to call. */
+  missingModel: string | undefined;
+}
 
 /** What is in service and is not what the files say. */
 export interface Strays {
@@ -55,7 +58,9 @@ export interface PromptKeeperOptions {
   publishesFiles(): boolean;
   /** Whether the files are the prompts that come with the project. */
   hasExamples(): boolean;
-  /** A file that says something new says what nothing here reads, or names inputs that there are not. */
+  /** What a prompt has in the place of a model that its calls lead to; `undefined` where it has one. */
+  findMissingModel(prompt: Pick<Prompt, 'model' | 'overrides'>): string | undefined;
+  /** A file that says something new says what nothing here reads, or names inputs or a model that there are not. */
   onSlips(slips: Slips): void;
   /** Told by the one instance that changed something. */
   onChange(change: PromptChange, by: string): void;
@@ -104,18 +109,18 @@ export class PromptKeeper {
 
   /** Takes what the files say. One that is broken, or gone, leaves in service what there is. */
   async takeFiles(files: PromptFiles): Promise<BrokenPrompt[]> {
-    const { compiler, book, store, hasExamples, publishesFiles, onSlips, now } = this.#options;
+    const { compiler, book, store, hasExamples, publishesFiles, now } = this.#options;
     const { prompts, broken, mayHaveFile } = await compiler.read(files);
     // What the store has is made of the same files as a rule: they are compiled once.
     await this.read();
     const contents = new Map<string, FileContent>();
-    for (const { name, hash, sources, unknownFields, unknownInputs } of prompts) {
+    for (const prompt of prompts) {
+      const { name, hash, sources } = prompt;
       const seen = this.#seen.get(name);
       const isBack = seen !== undefined && seen !== hash;
       const isKnown = book.record(name)?.versions.some((version) => version.hash === hash) === true;
       if (isBack || !isKnown) contents.set(name, { name, hash, sources, isBack });
-      if (!isKnown && unknownFields.length + unknownInputs.length > 0)
-        onSlips({ name, unknownFields, unknownInputs });
+      if (!isKnown) this.#tellSlips(prompt);
     }
     if (contents.size > 0) {
       const by = hasExamples() ? EXAMPLES : FILE;
@@ -219,6 +224,14 @@ export class PromptKeeper {
       throw new PromptRefusal('not_possible', `there is no prompt '${successor}' in service to follow`);
     if (other === name && version === undefined)
       throw new PromptRefusal('not_possible', 'a prompt that ends as a whole cannot follow itself');
+  }
+
+  #tellSlips(prompt: Prompt): void {
+    const { findMissingModel, onSlips } = this.#options;
+    const { name, unknownFields, unknownInputs } = prompt;
+    const missingModel = findMissingModel(prompt);
+    if (unknownFields.length + unknownInputs.length > 0 || missingModel !== undefined)
+      onSlips({ name, unknownFields, unknownInputs, missingModel });
   }
 
   /** A deploy takes nothing away, and nobody is to believe that it did. */

@@ -13,11 +13,6 @@ const NAME = /^[\w-]{1,64}$/;
  * @throws PromptFileError
  */
 export async function readTools(file: PromptFile, schemas: NamedSchemas): Promise<JsonObject[]> {
-  const named = listAt(file, 'tools')[0];
-  if (named !== undefined) {
-    const message = `the tool '${String(named)}' is not known: describe it under 'toolDefs'`;
-    throw new PromptFileError(message, file.lineOf(['tools']));
-  }
   const tools: JsonObject[] = [];
   const names = new Set<string>();
   for (const [index, said] of listAt(file, 'toolDefs').entries()) {
@@ -37,6 +32,11 @@ export async function readTools(file: PromptFile, schemas: NamedSchemas): Promis
     if (!namesType(parameters, 'object')) throw fail('the input of a tool is an object', 'inputSchema');
     const described = typeof description === 'string' ? { description } : {};
     tools.push({ type: 'function', function: { name, ...described, parameters } });
+  }
+  const unknown = listAt(file, 'tools').find((name) => typeof name !== 'string' || !names.has(name));
+  if (unknown !== undefined) {
+    const message = `the tool '${String(unknown)}' is not known: describe it under 'toolDefs'`;
+    throw new PromptFileError(message, file.lineOf(['tools']));
   }
   return tools;
 }

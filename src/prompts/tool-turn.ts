@@ -54,12 +54,16 @@ function readCall(call: JsonValue, names: ReadonlySet<JsonValue | undefined>, pa
   return { id, type: 'function', function: { name: name ?? '', arguments: given } };
 }
 
-/** Text, or a list of text parts. */
 function requireText(content: JsonValue, path: string): JsonValue {
-  const isText =
-    typeof content === 'string' ||
-    (Array.isArray(content) &&
-      content.every((part) => isObject(part) && part['type'] === 'text' && typeof part['text'] === 'string'));
-  if (!isText) throw invalidRequest(`'${path}.content' must be text.`, `${path}.content`);
+  if (textIn(content) === undefined)
+    throw invalidRequest(`'${path}.content' must be text.`, `${path}.content`);
   return content;
+}
+
+/** What a message says whose content is text, or a list of text parts; `undefined` of any other. */
+export function textIn(content: JsonValue | undefined): string | undefined {
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content)) return undefined;
+  const texts = content.map((part) => (isObject(part) && part['type'] === 'text' ? part['text'] : undefined));
+  return texts.every((text) => typeof text === 'string') ? texts.join('') : undefined;
 }

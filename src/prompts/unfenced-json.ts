@@ -3,10 +3,14 @@ const FENCE = /^```(?:[ \t]*\w*[ \t]*\r?\n\s*(?=\S)|[ \t]*(?:json)?[ \t]*(?=[[{"
 /** What has not become a fence by then is none. */
 const LONGEST_FENCE = 64;
 
-/** JSON text as a model writes it, piece by piece: without the fence around it and blanks at its ends, and nothing else changed. */
+/**
+ * JSON text as a model writes it, piece by piece: without the fence around it and blanks at its ends, and nothing else changed. What begins
+ * as no JSON does comes at the end, as a whole: until then the model can be asked again.
+ */
 export class UnfencedJson {
-  /** `begin`: it is not known yet whether there is a fence. */
-  #state: 'begin' | 'plain' | 'fenced' = 'begin';
+  /** `begin`: it is not known yet whether there is a fence, or JSON. */
+  #state: 'begin' | 'json' | 'words' = 'begin';
+  #isFenced = false;
   /** What may belong to a fence or to the blanks at an end. */
   #held = '';
 
@@ -14,34 +18,33 @@ export class UnfencedJson {
   push(piece: string): string {
     this.#held += piece;
     if (this.#state === 'begin') this.#begin();
-    return this.#state === 'begin' ? '' : this.#take();
+    return this.#state === 'json' ? this.#take() : '';
   }
 
   /** Gives the rest. */
   end(): string {
     const held = this.#held.trim();
     this.#held = '';
-    if (this.#state === 'begin') return held;
-    return this.#state === 'fenced' && held === '```' ? '' : held;
+    return this.#isFenced && held.endsWith('```') ? held.slice(0, -3).trimEnd() : held;
   }
 
   #begin(): void {
     const text = this.#held.trimStart();
     if (text.length < 3 && '```'.startsWith(text)) return;
     const fence = FENCE.exec(text);
-    if (fence) {
-      this.#state = 'fenced';
-      this.#held = text.slice(fence[0].length);
-    } else if (!text.startsWith('```') || text.length > LONGEST_FENCE) {
-      this.#state = 'plain';
-      this.#held = text;
-    }
+    if (!fence && text.startsWith('```') && text.length <= LONGEST_FENCE) return;
+    const inner = text.slice(fence?.[0].length ?? 0);
+    const isJson = beginsAsJson(inner);
+    if (isJson === undefined) return;
+    this.#state = isJson ? 'json' : 'words';
+    this.#isFenced = fence !== null;
+    this.#held = inner;
   }
 
   #take(): string {
     const text = this.#held;
     let end = endOfWords(text, text.length);
-    if (this.#state === 'fenced') {
+    if (this.#isFenced) {
       let ticks = 0;
       while (ticks < 3 && text[end - ticks - 1] === '`') ticks++;
       if (ticks > 0) end = endOfWords(text, end - ticks);
@@ -49,6 +52,16 @@ export class UnfencedJson {
     this.#held = text.slice(end);
     return text.slice(0, end);
   }
+}
+
+const LITERALS: readonly string[] = ['true', 'false', 'null'];
+
+/** `undefined`: what comes next decides. Source: RFC 8259 3. */
+function beginsAsJson(text: string): boolean | undefined {
+  if (/^[[{"\d-]/.test(text)) return true;
+  const literal = LITERALS.find((one) => one.startsWith(text.slice(0, one.length)));
+  if (literal === undefined) return false;
+  return text.length >= literal.length ? true : undefined;
 }
 
 /** Where blanks begin that end at `end`. */

@@ -34,5 +34,8 @@ export function findUnknownFields({ parsed, lineOf }: PromptFile): UnknownField[
       for (const one of Object.keys(value))
         if (!within.has(one)) unknown.push({ field: `${field}.${one}`, line: lineOf([field, one]) });
   }
+  const { format, schema } = parsed.output ?? {};
+  if (format === 'text' && schema !== undefined)
+    unknown.push({ field: 'output.schema', line: lineOf(['output', 'schema']) });
   return unknown;
 }

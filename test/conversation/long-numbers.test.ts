@@ -10,6 +10,7 @@ import {
   noteOtherNumbers,
   writeWithLongNumbers,
 } from '../../src/conversation/long-numbers.ts';
+import { scale } from '../support/scale.ts';
 
 function read(text: string): JsonObject {
   const request = parseKeepingArguments(text);
@@ -158,7 +159,7 @@ test('no number that was exact is ever changed, and no other one becomes what Ja
         else assert.ok([stood, inJavaScript].includes(written[index] ?? ''));
       }
     }),
-    { numRuns: 1000 },
+    { numRuns: scale({ sample: 300, heavy: 1_000 }) },
   );
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { StopReader, StopSearch } from '../../src/conversation/stop-search.ts';
+import { scale } from '../support/scale.ts';
 
 interface Stopped {
   text: string;
@@ -66,7 +67,7 @@ test('a text in pieces stops where one does that is written letter by letter', (
         assert.deepEqual(stopInPieces(pieces, stops), stopByHand(pieces.join(''), stops));
       },
     ),
-    { numRuns: 2000 },
+    { numRuns: scale({ sample: 400, heavy: 2_000 }) },
   );
 });
 

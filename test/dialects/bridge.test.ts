@@ -9,6 +9,7 @@ import type { ModelNames } from '../../src/dialects/model-names.ts';
 import type { PassThrough } from '../../src/dialects/pass-through.ts';
 import { findTopLevelFields } from '../../src/dialects/request-fields.ts';
 import { passThrough as responses } from '../../src/dialects/responses/pass-through.ts';
+import { scale } from '../support/scale.ts';
 
 function bridged({ bridge, fields }: PassThrough, model: string, text: string, names: ModelNames = 'vendor') {
   const body = Buffer.from(text);
@@ -281,7 +282,7 @@ for (const [dialect, models] of DIALECTS) {
         assert.ok(result.text !== text);
         assert.equal(bridged(dialect, model, result.text), undefined, `${text} to ${result.text}`);
       }),
-      { numRuns: 2_000 },
+      { numRuns: scale({ sample: 400, heavy: 2_000 }) },
     );
   });
 }

@@ -5,6 +5,7 @@ import type { CallerDialectName } from '../../src/dialects/dialect.ts';
 import { type OutputBound, outputFieldNames, readOutputBound } from '../../src/dialects/output-bound.ts';
 import { findTopLevelFields } from '../../src/dialects/request-fields.ts';
 import { WordTable } from '../../src/dialects/word-table.ts';
+import { scale } from '../support/scale.ts';
 
 const UNSAID = 4_096;
 
@@ -137,6 +138,6 @@ test('a request reserves no less than what any of its spellings allows, each rea
       if (typeof read === 'number') assert.ok(read >= allowed, `${read} of ${allowed}`);
       else assert.match(read.param, /./);
     }),
-    { numRuns: 1_000 },
+    { numRuns: scale({ sample: 300, heavy: 1_000 }) },
   );
 });

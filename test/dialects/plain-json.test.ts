@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { tryParseJson } from '../../src/conversation/json.ts';
 import { PlainReader, readPlain } from '../../src/dialects/plain-json.ts';
 import { anyWords } from '../support/any-text.ts';
+import { scale } from '../support/scale.ts';
 
 const keys = fc.oneof(
   fc.constantFrom('prompt_tokens', 'total_tokens', 'prompt_tokens_details', '__proto__', 'constructor', ''),
@@ -77,7 +78,7 @@ test('what is no JSON, or was cut off, is never read as if it were', () => {
       const read = reader.read();
       if (read !== undefined) assert.deepEqual(read, tryParseJson(text.slice(0, reader.at)));
     }),
-    { numRuns: 2000 },
+    { numRuns: scale({ sample: 400, heavy: 2_000 }) },
   );
   const whole = '{"prompt_tokens":12,"in":{"a":"text","b":null}}';
   for (let length = 0; length < whole.length; length++) {

@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { JsonObject } from '../../src/conversation/json.ts';
+import { compilePrompt } from '../../src/prompts/compile-prompt.ts';
 import { exampleInput } from '../../src/prompts/example-input.ts';
+import { makeChatRequest } from '../../src/prompts/prompt-call.ts';
 import { ValueCheck } from '../../src/prompts/values.ts';
 import { anyWords } from '../support/any-text.ts';
+
+const NO_MEDIA: ReadonlySet<string> = new Set();
 
 const described = fc.record({ description: anyWords({ maxLength: 20 }) }, { requiredKeys: [] });
 
@@ -62,7 +66,7 @@ test('an example is one that its schema takes', () => {
   fc.assert(
     fc.property(objectOf(schema), (input) => {
       const whole = { ...input, $defs: { name: { type: 'string', minLength: 2 } } };
-      const example = exampleInput(whole, {});
+      const example = exampleInput(whole, {}, NO_MEDIA);
       assert.ok(example);
       assert.deepEqual(new ValueCheck(whole).faultsOf(example), []);
     }),
@@ -71,8 +75,39 @@ test('an example is one that its schema takes', () => {
 
 test('defaults are in it; where none is found there is none', () => {
   const tone: JsonObject = { type: 'object', properties: { tone: { type: 'string' } } };
-  assert.deepEqual(exampleInput(tone, { tone: 'calm' }), { tone: 'calm' });
-  assert.deepEqual(exampleInput(undefined, {}), {});
+  assert.deepEqual(exampleInput(tone, { tone: 'calm' }, NO_MEDIA), { tone: 'calm' });
+  assert.deepEqual(exampleInput(undefined, {}, NO_MEDIA), {});
   const odd: JsonObject = { type: 'object', properties: { code: { type: 'string', pattern: '^\\d{9}$' } } };
-  assert.equal(exampleInput(odd, {}), undefined);
+  assert.equal(exampleInput(odd, {}, NO_MEDIA), undefined);
+});
+
+test('what a prompt has as a medium is an address in its example, which a call takes', async () => {
+  const source = `---
+model: m
+input:
+  schema:
+    cover: string, the cover
+    pictures(array): string
+    back?: string
+    about: string
+---
+{{about}}{{media url=cover}}{{#if back}}{{media url=back}}{{/if}}{{#each pictures}}{{media url=this}}{{/each}}
+`;
+  const prompt = await compilePrompt({ name: 'album', source, partials: {} });
+  const { input, inputDefaults, mediaInputs } = prompt;
+  const image = 'https://example.com/image.png';
+  const example = exampleInput(input?.schema, inputDefaults, mediaInputs);
+  assert.deepEqual(example, { cover: image, pictures: [image], back: image, about: 'text' });
+  await makeChatRequest(prompt, { input: example ?? {}, overrides: {}, stream: false }, undefined);
+  const own: JsonObject = {
+    type: 'object',
+    properties: {
+      logo: { type: 'string', examples: ['https://example.com/logo.png'] },
+      flag: { type: 'string', enum: ['https://example.com/at.png'] },
+    },
+  };
+  assert.deepEqual(exampleInput(own, {}, new Set(['logo', 'flag'])), {
+    logo: 'https://example.com/logo.png',
+    flag: 'https://example.com/at.png',
+  });
 });

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { compilePrompt } from '../../src/prompts/compile-prompt.ts';
+import { describeOperations } from '../../src/prompts/describe-operations.ts';
 import { generateTypes } from '../generated-client/generate.ts';
 import { ADMIN_KEY, startGateway, TEST_KEY } from '../support/gateway.ts';
 
@@ -117,14 +119,15 @@ for (const [path, body] of [
 console.log('all three were called');
 `;
 
-test('a client that is generated from the description compiles, and calls all three prompts', async () => {
+/** Compiles what uses the types of a description. Gives the folder of what came of it. */
+async function compileClient(description: object, client: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'fairlead-client-'));
   after(() => rm(folder, { recursive: true }));
   const root = fileURLToPath(new URL('../../', import.meta.url));
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-  await writeFile(join(folder, 'paths.ts'), await generateTypes(await describe(TEST_KEY)));
-  await writeFile(join(folder, 'client.ts'), CLIENT);
+  await writeFile(join(folder, 'paths.ts'), await generateTypes(description));
+  await writeFile(join(folder, 'client.ts'), client);
   const options = [
     '--strict',
     '--module',
@@ -138,6 +141,11 @@ test('a client that is generated from the description compiles, and calls all th
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const compiled = spawnSync(process.execPath, [compiler, ...options, 'client.ts'], { cwd: folder });
   assert.equal(compiled.status, 0, String(compiled.stdout));
+  return folder;
+}
+
+test('a client that is generated from the description compiles, and calls all three prompts', async () => {
+  const folder = await compileClient(await describe(TEST_KEY), CLIENT);
   const output = await new Promise<string>((resolve, reject) => {
     // The gateway is in this process: it must be free to answer.
     execFile(
@@ -148,4 +156,62 @@ test('a client that is generated from the description compiles, and calls all th
     );
   });
   assert.match(output, /all three were called/);
+});
+
+const ODD_PROMPTS = {
+  tree: `---
+input:
+  schema:
+    type: object
+    properties: { root: { $ref: '#/$defs/node' }, like: { $ref: '#/$defs/node/properties/label' } }
+    required: [root]
+    $defs: { node: { type: object, properties: { label: { type: string }, next: { $ref: '#/$defs/node' } }, required: [label] } }
+output: { schema: { type: object, properties: { n: { $ref: '#/definitions/count' } }, required: [n], definitions: { count: { type: integer } } } }
+---
+{{json root}}
+`,
+  filled: `---
+input:
+  schema:
+    type: object
+    properties:
+      default: { type: string, default: calm, description: the tone }
+      size: { type: object, properties: { width: { type: integer, default: 80 }, more: { type: object } }, required: [width] }
+    required: [default]
+output: { schema: { type: object, properties: { n: { type: integer, default: 1 } } } }
+---
+{{json this}}
+`,
+  free: '---\nmodel: m\n---\n{{history}}{{name}}\n',
+  tools: '---\nmodel: m\ntoolDefs: [{ name: look, inputSchema: { type: object } }]\n---\nHello.\n',
+};
+
+const ODD_CLIENT = `
+import type { paths } from './paths.js';
+
+type Body<P extends keyof paths> = paths[P] extends { post: { requestBody: { content: { 'application/json': infer B } } } } ? B : never;
+type Answer<P extends keyof paths> =
+  paths[P] extends { post: { responses: { 200: { content: { 'application/json': infer A } } } } } ? A : never;
+
+export const tree: Body<'/v1/prompts/tree'> = { root: { label: 'a', next: { label: 'b' } }, like: 'c' };
+// @ts-expect-error: a node has a label
+export const none: Body<'/v1/prompts/tree'> = { root: { next: { label: 'b' } } };
+export const filled: Body<'/v1/prompts/filled'> = {};
+export const sized: Body<'/v1/prompts/filled'> = { size: { more: { of: ['anything'] } } };
+export const free: Body<'/v1/prompts/free'> = { name: 'Ada', messages: [{ role: 'user', content: 'Hi.' }] };
+export const tools: Body<'/v1/prompts/tools'> = { messages: [{ role: 'tool', tool_call_id: 'a', content: 'b' }] };
+
+export const whole = (answer: Answer<'/v1/prompts/tree'>): number => answer.n;
+// @ts-expect-error: the model may leave it out, and nothing stands in for it
+export const part = (answer: Answer<'/v1/prompts/filled'>): number => answer.n;
+export const any = (answer: Answer<'/v1/prompts/tools'>): unknown => answer['choices'];
+`;
+
+test('inputs that refer to their parts, that have defaults, that say nothing of what they are are those of a client', async () => {
+  const prompts = await Promise.all(
+    Object.entries(ODD_PROMPTS).map(([name, source]) => compilePrompt({ name, source, partials: {} })),
+  );
+  const { paths, schemas } = describeOperations(prompts, { type: 'object' });
+  const info = { title: 'odd', version: '1' };
+  await compileClient({ openapi: '3.1.1', info, paths, components: { schemas } }, ODD_CLIENT);
 });

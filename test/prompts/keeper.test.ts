@@ -34,6 +34,7 @@ function makeInstance(
       for (const { name, number, state } of versions) told.push(`${name}@${number} ${state} by ${by}`);
       for (const { name, label, number } of labels) told.push(`${name}: ${label} is ${number} by ${by}`);
     },
+    findMissingModel: () => undefined,
     onSlips: ({ name, unknownFields, unknownInputs }) => {
       for (const { field, line } of unknownFields) told.push(`${name}: ${field} in line ${line}`);
       for (const input of unknownInputs) told.push(`${name}: {{${input.name}}} in line ${input.line}`);
@@ -231,7 +232,9 @@ onEachDatabase((database) => {
       keeper.command('hello', { action: 'retire', successor: 'nothing' }, 'ada'),
       /there is no prompt 'nothing' in service/,
     );
-    await keeper.command('hello', { action: 'retire', successor: 'other' }, 'ada');
+    // Who ends it before its day means the same successor.
+    await keeper.command('hello', { action: 'retire', at: at + 60_000, successor: 'other' }, 'ada');
+    await keeper.command('hello', { action: 'retire' }, 'ada');
     assert.deepEqual(
       book.list().map(({ name }) => name),
       ['other'],
@@ -239,6 +242,16 @@ onEachDatabase((database) => {
     const gone = await book.open('hello');
     assert.ok(gone?.state === 'retired');
     assert.equal(gone.successor, 'other');
+    const ends = book.record('hello')?.versions.map(({ retiresAt }) => retiresAt);
+    await keeper.takeFiles(files({ hello: 'two', other: 'other', third: 'third' }));
+    clock.now += 1_000;
+    await keeper.command('hello', { action: 'retire', successor: 'third' }, 'ada');
+    const renamed = await book.open('hello');
+    assert.equal(renamed?.state === 'retired' && renamed.successor, 'third');
+    assert.deepEqual(
+      book.record('hello')?.versions.map(({ retiresAt }) => retiresAt),
+      ends,
+    );
     // What was retired by mistake can be had back.
     await keeper.command('hello', { action: 'publish', version: '2' }, 'ada');
     assert.equal(book.find('hello')?.version.number, 2);

@@ -17,6 +17,14 @@ test('a medium is where its address says, or in it', async () => {
     assert.deepEqual(await look(url), [{ type: 'image_url', image_url: { url } }]);
 });
 
+test('a media type is what it is in capitals, too', async () => {
+  for (const url of ['data:Image/PNG;base64,AAAA', 'DATA:image/png;base64,AAAA'])
+    assert.deepEqual(await look(url), [{ type: 'image_url', image_url: { url } }]);
+  assert.deepEqual(await look('data:AUDIO/WAV;base64,AAAA'), [
+    { type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } },
+  ]);
+});
+
 test('what is no address is told as that: no provider could say more than that there is nothing', async () => {
   for (const text of ['photo.png', 'file-abc123', '/etc/hosts', '//example.com/a.png', 'AAAA', '1:2'])
     await assert.rejects(look(text), {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, beforeEach, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '../../src/conversation/json.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 import { startPrompts } from '../support/prompt-gateway.ts';
@@ -153,4 +154,14 @@ test('a stream that has begun is not repaired; one that said nothing is', async 
   const silent = await (await gateway.post('/v1/prompts/triage?stream=true', { text: 'x' })).text();
   assert.match(silent, /event: output\ndata: \{"output":\{"kind": "bug", "urgent": true\}/);
   assert.equal(asked.length, 3);
+});
+
+test('a stream that begins with words before its JSON has not begun, and is repaired', async () => {
+  answers = [`Here you are: ${GOOD}`, GOOD];
+  // The words come by themselves.
+  held = sleep(100);
+  const text = await (await gateway.post('/v1/prompts/triage?stream=true', { text: 'x' })).text();
+  assert.match(text, /event: output\ndata: \{"output":\{"kind": "bug", "urgent": true\}/);
+  assert.doesNotMatch(text, /Here|event: error/);
+  assert.equal(asked.length, 2);
 });

@@ -4,6 +4,7 @@ import type { JsonObject } from '../../src/conversation/json.ts';
 import { compilePrompt } from '../../src/prompts/compile-prompt.ts';
 import { PromptFileError } from '../../src/prompts/problem.ts';
 import { makeChatRequest } from '../../src/prompts/prompt-call.ts';
+import { startPrompts } from '../support/prompt-gateway.ts';
 
 async function mistakeOf(source: string, input: JsonObject = {}): Promise<string> {
   try {
@@ -176,4 +177,52 @@ test('names of partials are no inputs', async () => {
     unknownInputs.map(({ name }) => name),
     ['txt', 'tex'],
   );
+});
+
+test('a prompt that goes into service without a model to call is told', async () => {
+  const gateway = await startPrompts({
+    'typo.prompt': '---\nmodel: smrt\n---\nHi',
+    'none.prompt': 'Hi',
+    'free.prompt': '---\nfairlead.overrides: [model]\n---\nHi',
+    'fine.prompt': '---\nmodel: echo/echo\n---\nHi',
+  });
+  try {
+    const told = gateway
+      .logs()
+      .split('\n')
+      .filter((line) => line.includes('"prompt_slips"'))
+      .map((line) => (JSON.parse(line) as { msg: string }).msg);
+    assert.deepEqual(told.toSorted(), [
+      "The file of the prompt 'none' says no model, and the configuration has no 'prompts.model'.",
+      "The file of the prompt 'typo' says the model 'smrt', which there is not.",
+    ]);
+  } finally {
+    await gateway.stop();
+  }
+});
+
+test('a prompt may name the tools that it describes, and no others', async () => {
+  const toolDefs = 'toolDefs: [{ name: look, inputSchema: { type: object } }]';
+  const source = (tools: string) => `---\nmodel: m\n${toolDefs}\ntools: ${tools}\n---\nHi`;
+  const { tools } = await compilePrompt({ name: 'hello', source: source('[look]'), partials: {} });
+  assert.deepEqual(
+    tools.map((tool) => (tool['function'] as JsonObject)['name']),
+    ['look'],
+  );
+  assert.equal(
+    await mistakeOf(source('[look, listen]')),
+    "4: line 4: the tool 'listen' is not known: describe it under 'toolDefs'",
+  );
+});
+
+test('the schema of an output that is text is told as what nothing reads', async () => {
+  const unknownFields = async (output: string) => {
+    const source = `---\nmodel: m\noutput:\n${output}\n---\nHi`;
+    return (await compilePrompt({ name: 'hello', source, partials: {} })).unknownFields;
+  };
+  assert.deepEqual(await unknownFields('  format: text\n  schema: { a: string }'), [
+    { field: 'output.schema', line: 5 },
+  ]);
+  assert.deepEqual(await unknownFields('  format: json\n  schema: { a: string }'), []);
+  assert.deepEqual(await unknownFields('  schema: { a: string }'), []);
 });

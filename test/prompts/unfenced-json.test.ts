@@ -39,6 +39,15 @@ test('the pieces of a stream are the JSON alone, however it is fenced and cut', 
   );
 });
 
+test('of what begins as no JSON does nothing comes out before its end', () => {
+  for (const text of ['I cannot.', 'Here: {}', 'no', 'true', 'nul', '```json\nHere: {}\n```', '`a`']) {
+    const stream = new UnfencedJson();
+    const begun = [...text].map((letter) => stream.push(letter)).join('');
+    assert.equal(begun, text === 'true' ? text : '', text);
+    assert.equal(begun + stream.end(), unfenceJson(text));
+  }
+});
+
 test('what is no JSON comes out as it is, without blanks around it', () => {
   for (const text of ['', 'I cannot.', '`a`', '``` is a fence', 'a ```\nb\n``` c'])
     assert.equal(unfenceJson(` ${text}\n`), text);

@@ -61,8 +61,39 @@ test('a file whose input can be no object is broken', async () => {
     assert.equal(await faultOf(`---\ninput:\n  schema: ${schema}\n---\nHi`), '', schema);
 });
 
+test('a file whose defaults its own schema does not take is broken', async () => {
+  for (const [input, fault] of [
+    [
+      'default:\n    n: many\n  schema: { n: integer }',
+      "line 4: the default of 'n' does not fit the schema of the input: expected integer, found string",
+    ],
+    [
+      'default:\n    tone: calm\n    tones: warm\n  schema: { tone: string }',
+      "line 5: the default of 'tones' does not fit the schema of the input: is not known here",
+    ],
+    [
+      'default: { who: { name: Ada } }\n  schema: { who: { name: string, age: integer } }',
+      "line 3: the default of 'who' does not fit the schema of the input: 'age' is missing",
+    ],
+    [
+      'schema:\n    type: object\n    properties:\n      n: { type: integer, default: 0, minimum: 1 }',
+      "line 6: the default of 'n' does not fit the schema of the input: 0 is less than 1",
+    ],
+  ] as const)
+    assert.equal(await faultOf(`---\ninput:\n  ${input}\n---\nHi`), `hello.prompt: ${fault}`);
+  for (const input of [
+    'default: { n: 1 }\n  schema: { n: integer, text: string }',
+    'default: { n: 1 }',
+    'default: { n: null }\n  schema: { n?: integer }',
+    'default: { n: 5 }\n  schema: { type: object, anyOf: [{ required: [a] }, { properties: { n: { type: string } } }] }',
+    'default: { who: {} }\n  schema: { type: object, properties: { who: { type: object, required: [n], properties: { n: { default: 1 } } } } }',
+  ])
+    assert.equal(await faultOf(`---\ninput:\n  ${input}\n---\nHi`), '', input);
+});
+
 test('what was stored as a version before stays one', async () => {
-  for (const source of ['', '---\ninput: { schema: string }\n---\nHi'])
+  const defaults = 'input: { default: { n: many }, schema: { n: integer } }';
+  for (const source of ['', '---\ninput: { schema: string }\n---\nHi', `---\n${defaults}\n---\nHi`])
     await compilePrompt({ name: 'hello', source, partials: {} });
 });
 

@@ -6,6 +6,7 @@ import type { JsonObject } from '../../../src/conversation/json.ts';
 import { converse } from '../../../src/dialects/converse/index.ts';
 import { BEDROCK_MODELS } from '../../support/bedrock/models.ts';
 import { checkConverseRequest } from '../../support/bedrock/rules.ts';
+import { scale } from '../../support/scale.ts';
 import { TRUSTING_SIGNER } from '../../support/signatures.ts';
 import { askedConversation } from '../asked-conversations.ts';
 
@@ -24,7 +25,7 @@ test('what is encoded is taken by an API that refuses all that the real one refu
       checkConverseRequest(JSON.parse(JSON.stringify(body)) as JsonObject, model, TRUSTING_SIGNER);
       taken++;
     }),
-    { numRuns: 1_500 },
+    { numRuns: scale({ sample: 300, heavy: 1_500 }) },
   );
-  assert.ok(taken > 500, `only ${taken} were encoded`);
+  assert.ok(taken > scale({ sample: 100, heavy: 500 }), `only ${taken} were encoded`);
 });

@@ -6,6 +6,7 @@ import type { Choice, Completion, CompletionEvent } from '../../../src/conversat
 import type { Part } from '../../../src/conversation/conversation.ts';
 import type { UpstreamDialect } from '../../../src/dialects/dialect.ts';
 import { withCutAnswers } from '../../../src/dialects/stops/cut-answers.ts';
+import { scale } from '../../support/scale.ts';
 
 /** A provider whose answers are what the test says. */
 function provider(answer: Completion, events: CompletionEvent[] = []): UpstreamDialect {
@@ -241,7 +242,7 @@ test('an answer that streams in any pieces is cut where the whole one is', () =>
       const streamed = collectEvents(cutEvents(streamOf(answer, pieces), sequences)).completion;
       assert.deepEqual(streamed.choices.map(spoken), whole.choices.map(spoken));
     }),
-    { numRuns: 2000 },
+    { numRuns: scale({ sample: 400, heavy: 2_000 }) },
   );
 });
 

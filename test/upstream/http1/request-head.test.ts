@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { writeRequestHead } from '../../../src/upstream/http1/request-head.ts';
 import { anyWords } from '../../support/any-text.ts';
+import { scale } from '../../support/scale.ts';
 
 test('a head in full', () => {
   const headers = ['content-type', 'application/json', 'Authorization', 'Bearer x', 'x-empty', ''];
@@ -93,6 +94,6 @@ test('whatever is given, a head has the lines that it should, or there is none',
         headers.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host').length > 0 ? 0 : 1;
       assert.equal(head.split(/\r\n|\r|\n/).length, 1 + 2 + own + headers.length / 2 + 1 + 1);
     }),
-    { numRuns: 2000 },
+    { numRuns: scale({ sample: 300, heavy: 2_000 }) },
   );
 });

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { ConnectionError } from '../../../src/upstream/http1/connection-error.ts';
 import { ResponseParser } from '../../../src/upstream/http1/response-parser.ts';
 import { type Answer, anyAnswer, writeAnswer } from '../../support/any-answer.ts';
+import { scale } from '../../support/scale.ts';
 
 interface Read {
   status: number;
@@ -124,7 +125,7 @@ test('whatever is cut off or changed on the wire, the parser ends, with an answe
       assert.equal(outcome(wire, cutsOf(at, wire)), whole);
       assert.equal(outcome(wire, everyByte(wire)), whole);
     }),
-    { numRuns: 1000 },
+    { numRuns: scale({ sample: 300, heavy: 1_000 }) },
   );
 });
 
