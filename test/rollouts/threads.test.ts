@@ -107,7 +107,18 @@ async function startThreads(context: TestContext, kinds: { old: Kind; new: Kind 
     }
     return threads;
   };
-  return { gateway, admin, weigh, sideBecomes, begin, old, candidate };
+  /** Of every call so far: records are written a moment after their calls, so it waits until they tell of all that was asked. */
+  const allNotes = async () => {
+    const asked = old.requests.length + candidate.requests.length;
+    for (let waited = 0; waited < 200; waited++) {
+      const calls = await gateway.calls();
+      const told = calls.reduce((sum, { attempts }) => sum + attempts.length, 0);
+      if (told === asked) return calls.flatMap(({ rollout }) => rollout ?? []);
+      await sleep(25);
+    }
+    return assert.fail(`the records do not tell of ${asked} attempts`);
+  };
+  return { gateway, admin, weigh, sideBecomes, begin, allNotes, old, candidate };
 }
 
 /** All of them; says which failed, and why. */
@@ -127,7 +138,7 @@ const PAIRS: { old: Kind; new: Kind }[] = (Object.keys(FAKES) as Kind[]).flatMap
 
 for (const pair of PAIRS) {
   test(`threads that began at ${pair.old} go on when their user moves to another account of ${pair.new}`, async (context) => {
-    const { admin, weigh, sideBecomes, begin, gateway } = await startThreads(context, pair);
+    const { admin, weigh, sideBecomes, begin, allNotes } = await startThreads(context, pair);
     await weigh(Math.floor(PLACE));
     await admin.must('POST', '/rollouts/upgrade/start');
     await sideBecomes('upgrade=stable');
@@ -135,7 +146,7 @@ for (const pair of PAIRS) {
     await weigh(Math.ceil(PLACE) + 1);
     await sideBecomes('upgrade=candidate');
     await goOnAll(threads);
-    const notes = (await gateway.calls()).flatMap(({ rollout }) => rollout ?? []);
+    const notes = await allNotes();
     assert.deepEqual(
       notes.filter(({ flags }) => flags.includes('failed')),
       [],
@@ -308,7 +319,7 @@ test('a thread that another account of the same target keeps stays there, and is
 
 test('a thread that the gateway keeps stays on its side while the weight grows, and is compared with nobody', async (context) => {
   const setting = await startThreads(context, { old: 'anthropic', new: 'anthropic' });
-  const { admin, weigh, sideBecomes, gateway } = setting;
+  const { admin, weigh, sideBecomes, gateway, allNotes } = setting;
   await weigh(Math.floor(PLACE));
   await admin.must('POST', '/rollouts/upgrade/start');
   await sideBecomes('upgrade=stable');
@@ -326,6 +337,6 @@ test('a thread that the gateway keeps stays on its side while the weight grows, 
   assert.equal(second.side, 'upgrade=stable');
   assert.equal((await say({ previous_response_id: second.id })).side, 'upgrade=stable');
   assert.equal((await say({})).side, 'upgrade=candidate');
-  const notes = (await gateway.calls()).flatMap(({ rollout }) => rollout ?? []);
+  const notes = await allNotes();
   assert.equal(notes.filter(({ flags }) => flags.includes('by_rule')).length, 2);
 });
