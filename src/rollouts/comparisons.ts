@@ -303,11 +303,14 @@ abstract class Limit {
   }
 }
 
+/** The logarithm of what a bet wins by what a limit rules out: it is won by the first, whatever share of the mistakes a gate has. */
+const CERTAIN = Math.log(1e6);
+
 /** Whether something happens to more than a share of all calls. */
 export class LimitTest extends Limit {
   readonly #limit: number;
 
-  /** @param limit above 0 and below 1 */
+  /** @param limit from 0, which lets none pass, and below 1 */
   constructor(limit: number, state?: LimitTest['state']) {
     super(ODDS_RATIOS.length, state);
     this.#limit = limit;
@@ -318,6 +321,7 @@ export class LimitTest extends Limit {
     const limit = this.#limit;
     this.wealth.add(
       ODDS_RATIOS.map((ratio) => {
+        if (limit === 0) return happened ? CERTAIN : 0;
         const share = raiseOdds(limit, ratio);
         return Math.log(happened ? share / limit : (1 - share) / (1 - limit));
       }),
@@ -329,7 +333,7 @@ export class LimitTest extends Limit {
 export class ScoreLimitTest extends Limit {
   readonly #least: number;
 
-  /** @param least above 0 and below 1 */
+  /** @param least above 0, and up to 1, which lets nothing else pass */
   constructor(least: number, state?: LimitTest['state']) {
     super(STAKES.length, state);
     this.#least = least;
@@ -337,8 +341,13 @@ export class ScoreLimitTest extends Limit {
 
   observe(score: number): void {
     this.count(score);
-    // The most that a bet can lose by one score is its stake.
-    const missing = (this.#least - score) / (1 - this.#least);
-    this.wealth.add(STAKES.map((stake) => Math.log1p(stake * Math.max(-1, missing))));
+    const least = this.#least;
+    this.wealth.add(
+      STAKES.map((stake) => {
+        if (least === 1) return score < 1 ? CERTAIN : 0;
+        // The most that a bet can lose by one score is its stake.
+        return Math.log1p(stake * Math.max(-1, (least - score) / (1 - least)));
+      }),
+    );
   }
 }
