@@ -301,9 +301,14 @@ abstract class Limit {
     this.#all.calls += 1;
     this.#all.sum += value;
   }
+
+  /** The logarithm of what a bet wins by what its limit rules out altogether: once that is enough for any gate, no more. */
+  protected winOf(isRuledOut: boolean): number {
+    return isRuledOut && this.log < CERTAIN / 2 ? CERTAIN : 0;
+  }
 }
 
-/** The logarithm of what a bet wins by what a limit rules out: it is won by the first, whatever share of the mistakes a gate has. */
+/** More than any gate needs, whatever its share of the mistakes is. */
 const CERTAIN = Math.log(1e6);
 
 /** Whether something happens to more than a share of all calls. */
@@ -319,9 +324,10 @@ export class LimitTest extends Limit {
   observe(happened: boolean): void {
     this.count(happened ? 1 : 0);
     const limit = this.#limit;
+    const win = this.winOf(happened);
     this.wealth.add(
       ODDS_RATIOS.map((ratio) => {
-        if (limit === 0) return happened ? CERTAIN : 0;
+        if (limit === 0) return win;
         const share = raiseOdds(limit, ratio);
         return Math.log(happened ? share / limit : (1 - share) / (1 - limit));
       }),
@@ -342,9 +348,10 @@ export class ScoreLimitTest extends Limit {
   observe(score: number): void {
     this.count(score);
     const least = this.#least;
+    const win = this.winOf(score < 1);
     this.wealth.add(
       STAKES.map((stake) => {
-        if (least === 1) return score < 1 ? CERTAIN : 0;
+        if (least === 1) return win;
         // The most that a bet can lose by one score is its stake.
         return Math.log1p(stake * Math.max(-1, (least - score) / (1 - least)));
       }),
