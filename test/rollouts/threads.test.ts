@@ -213,8 +213,9 @@ test('a thread that one account keeps for both sides does not flip', async (cont
       },
     },
   });
-  const say = async (input: string, previous?: string) => {
-    const body = { model: 'smart', input, ...(previous && { previous_response_id: previous }) };
+  const say = async (input: string, previous?: string, conversation?: string) => {
+    const earlier = previous && { previous_response_id: previous };
+    const body = { model: 'smart', input, ...earlier, ...(conversation && { conversation }) };
     const answer = await gateway.post('/v1/responses', body);
     const said = (await answer.json()) as { id: string };
     assert.equal(answer.status, 200, JSON.stringify(said));
@@ -232,12 +233,16 @@ test('a thread that one account keeps for both sides does not flip', async (cont
   await admin.must('PUT', '/config', config(Math.floor(PLACE)));
   await admin.must('POST', '/rollouts/upgrade/start');
   const atOld = await becomes('openai/gpt-4.1');
+  assert.deepEqual((await say('one', undefined, 'conv_1')).sides, ['openai/gpt-4.1', 'upgrade=stable']);
   await admin.must('PUT', '/config', config(Math.ceil(PLACE) + 1));
   const atNew = await becomes('openai/gpt-5');
   assert.deepEqual((await say('two', atOld.id)).sides, ['openai/gpt-4.1', 'upgrade=stable']);
+  assert.deepEqual((await say('two', undefined, 'conv_1')).sides, ['openai/gpt-4.1', 'upgrade=stable']);
+  assert.deepEqual((await say('one', undefined, 'conv_2')).sides, ['openai/gpt-5', 'upgrade=candidate']);
   await admin.must('PUT', '/config', config(Math.floor(PLACE)));
   await becomes('openai/gpt-4.1');
   assert.deepEqual((await say('two', atNew.id)).sides, ['openai/gpt-5', 'upgrade=candidate']);
+  assert.deepEqual((await say('two', undefined, 'conv_2')).sides, ['openai/gpt-5', 'upgrade=candidate']);
   await admin.must('POST', '/rollouts/upgrade/rollback');
   assert.deepEqual((await say('three', atNew.id)).sides, ['openai/gpt-4.1', null]);
 });
