@@ -33,13 +33,13 @@ test('they are models, too', async () => {
 
 test('a name that something would read otherwise breaks its file', async () => {
   const compiler = new PromptCompiler(compilePrompt);
-  const names = ['a@1', '100%', '%2e', 'folder\\name', 'line\n', 'next\u0085', 'fol%der/good'];
+  const names = ['a@1', '100%', 'a*', '%2e', 'folder\\name', 'line\n', 'next\u0085', 'fol%der/good'];
   const files = new Map(names.map((name) => [`${name}.prompt`, 'Hi.']));
   const { prompts, broken } = await compiler.read(files);
   assert.deepEqual(prompts, []);
   assert.deepEqual(
     broken.map(({ error }) => error.message),
-    ["'@'", "'%'", "'%'", "'\\'", 'control character', 'control character', "'%'"].map(
+    ["'@'", "'%'", "'*'", "'%'", "'\\'", 'control character', 'control character', "'%'"].map(
       (what) => `the name of a prompt may hold no ${what}`,
     ),
   );
