@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { compilePrompt } from '../../src/prompts/compile-prompt.ts';
+import { describeOperations } from '../../src/prompts/describe-operations.ts';
 import { PromptCompiler } from '../../src/prompts/prompt-files.ts';
 import { TEST_KEY } from '../support/gateway.ts';
 import { startPrompts } from '../support/prompt-gateway.ts';
@@ -43,4 +44,11 @@ test('a name that something would read otherwise breaks its file', async () => {
       (what) => `the name of a prompt may hold no ${what}`,
     ),
   );
+});
+
+test('a stored name from before that, which generators of clients end at, is not described to them', async () => {
+  const sources = ['100%', 'fol%der/50%25', 'rest'].map((name) => ({ name, source: 'Hi.', partials: {} }));
+  const prompts = await Promise.all(sources.map((one) => compilePrompt(one)));
+  const { paths, schemas } = describeOperations(prompts, { type: 'object' });
+  assert.deepEqual([Object.keys(paths), Object.keys(schemas)], [['/v1/prompts/rest'], ['rest_input']]);
 });
