@@ -115,6 +115,8 @@ async function readRequests(file: string, limit: number): Promise<JsonObject[]> 
     if (!isObject(value)) throw new AdminError(`${file}:${index + 1} is no JSON object`);
     const { url, body } = value;
     if (body === undefined) requests.push({ body: value });
+    else if (!isObject(body))
+      throw new AdminError(`${file}:${index + 1} has a 'body' that is no JSON object`);
     else requests.push(url === undefined ? { body } : { url, body });
   }
   return requests;
@@ -146,7 +148,7 @@ class Rehearsing {
         const request = requests[begun++];
         if (!request) return;
         try {
-          this.#learn(await this.#admin.ask('POST', this.#path, request, CALL_TIMEOUT_MS));
+          this.#learn(await this.#make(request));
         } catch (error) {
           isFailed = true;
           throw error;
@@ -157,6 +159,16 @@ class Rehearsing {
       }
     };
     await Promise.all(Array.from({ length: concurrency }, work));
+  }
+
+  /** What is wrong with one request is no reason to lose what was paid for others. */
+  async #make(request: JsonObject): Promise<JsonObject> {
+    try {
+      return await this.#admin.ask('POST', this.#path, request, CALL_TIMEOUT_MS);
+    } catch (error) {
+      if (error instanceof AdminError && error.status === 400) return { skipped: error.message };
+      throw error;
+    }
   }
 
   describeNothing(): string {

@@ -121,19 +121,35 @@ export function tierName() {
 const NO_TIERS =
   /^(default|standard|auto|standard_only|on_demand|global|not_available|unspecified|traffic_type_unspecified|on_demand_(priority|flex|offpeak)|provisioned_throughput|service_tier_.*)$/;
 
-/** A name or a glob of models or prompts; `*` for all. */
+/** A name or a glob; `*` for all. */
 export function glob(of: string) {
-  return pattern(/^\S+$/, `the name of a ${of}, or a pattern such as "*"`);
+  return pattern(/^\S+$/, nameOrPattern(of));
+}
+
+export function globs(of: string) {
+  return z.array(glob(of), { error: `a list of ${of} names or patterns` });
+}
+
+/** Prompts are called as their files are, which may have blanks within their names. */
+export function promptGlobs() {
+  return z.array(pattern(/^\S(?:.*\S)?$/, nameOrPattern('prompt')), {
+    error: 'a list of prompt names or patterns',
+  });
+}
+
+/** Models, or prompts as `prompt/NAME`. */
+export function modelOrPromptGlob() {
+  return pattern(/^(?:\S+|prompt\/\S.*\S)$/, nameOrPattern('model'));
 }
 
 /** The same as somebody else than the operator may name one: nothing that a configuration would read as a placeholder. */
 export function grantedModel() {
   const expected = 'the name of a model, provider/model, or a pattern such as "provider/*"';
-  return pattern(/^[^\s\p{Cc}$]{1,256}$/u, expected);
+  return pattern(/^(?=.{1,256}$)(?:[^\s\p{Cc}$]+|prompt\/[^\s\p{Cc}$][^\p{Cc}$]*[^\s\p{Cc}$])$/u, expected);
 }
 
-export function globs(of: string) {
-  return z.array(glob(of), { error: `a list of ${of} names or patterns` });
+function nameOrPattern(of: string): string {
+  return `the name of a ${of}, or a pattern such as "*"`;
 }
 
 /** The credential of an upstream account. It goes into a header, so it holds nothing that a header cannot. */

@@ -83,6 +83,8 @@ export class Call implements Waiting {
   comparable: Pick<UpstreamObject, 'provider' | 'account'> | undefined;
   /** What it names that is to be its tenant's once a provider accepts the call. */
   toClaim: HeldReference[] | undefined;
+  /** The conversation of its tenant's that it goes on in. */
+  goesOnIn: HeldReference | undefined;
   /** What it leaves behind is being noted. Its answer ends after that; the promise is never rejected. */
   noting: Promise<void> | undefined;
 

@@ -8,7 +8,7 @@ import { findEndpoint } from '../upstream/endpoint.ts';
 import type { Call } from './call.ts';
 import { noteChecked, planTexts } from './check-texts.ts';
 import type { Gateway } from './gateway.ts';
-import { isDue, isLeftBehind, keyOf } from './note-held.ts';
+import { isDue, isLeftBehind, isThread, keyOf } from './note-held.ts';
 import { parseBody } from './parse-body.ts';
 import { type PlannedAttempt, planAttempts } from './plan.ts';
 import { heldNotFound } from './refuse-held.ts';
@@ -55,6 +55,10 @@ export async function planHeld(gateway: Gateway, call: Call): Promise<PlannedAtt
     if (row) {
       pin(call, reference, row);
       if (isDue(row, now)) due.push(reference);
+      if (isThread(row.kind)) {
+        call.began = row.target ?? undefined;
+        call.goesOnIn = reference;
+      }
     } else if (kept?.where === 'provider')
       pin(call, reference, { provider: kept.target.split('/', 1)[0] ?? '', account: kept.account });
     else unseen.push(reference);

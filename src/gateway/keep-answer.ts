@@ -40,7 +40,7 @@ export function noteMadeIds(gateway: Gateway, call: Call, made: MadeIds | undefi
   if (!made || account === undefined) return;
   for (const id of made.items) noteKeptAnswer(gateway, call, id);
   const provider = call.target?.upstream.name ?? '';
-  noteLeftBehind(gateway, call, { provider, account }, [
+  noteLeftBehind(gateway, call, { provider, account, target: call.target?.name ?? null }, [
     ...made.containers.map((id) => ({ kind: 'container' as const, id })),
     ...(made.audio ?? []).map((id) => ({ kind: 'audio' as const, id })),
     ...(made.threads ?? []).map((id) => ({ kind: 'thread' as const, id })),

@@ -36,6 +36,11 @@ export function isLeftBehind(kind: string): kind is LeftBehind {
   return Object.hasOwn(LIVES_MS, kind);
 }
 
+/** What turns are gone on with by: who began one is to go on with it. */
+export function isThread(kind: string): boolean {
+  return kind === 'conversation' || kind === 'thread';
+}
+
 /** What something is noted by: tokens can be long, and whoever reads the store need not be able to use them. */
 export function keyOf({ kind, id }: Pick<HeldReference, 'kind' | 'id'>): string {
   return kind === 'continuation' ? createHash('sha256').update(id).digest('hex') : id;
@@ -43,18 +48,20 @@ export function keyOf({ kind, id }: Pick<HeldReference, 'kind' | 'id'>): string 
 
 /** A provider has accepted the call: what it named that is nobody's is its tenant's from here on. */
 export function claimNamed(gateway: Gateway, call: Call, { target, account }: PlannedAttempt): void {
-  const { toClaim } = call;
-  if (!toClaim) return;
+  const { toClaim = [], goesOnIn } = call;
+  const named = goesOnIn && call.began !== target.name ? [...toClaim, goesOnIn] : toClaim;
+  if (named.length === 0) return;
   call.toClaim = undefined;
-  const place = { provider: target.upstream.name, account: account.name };
-  noteLeftBehind(gateway, call, place, toClaim);
+  call.goesOnIn = undefined;
+  const place = { provider: target.upstream.name, account: account.name, target: target.name };
+  noteLeftBehind(gateway, call, place, named);
 }
 
 /** Notes what a call leaves behind at an account; `call.noting` tells when that is done. */
 export function noteLeftBehind(
   { objects, log, now }: Gateway,
   call: Call,
-  place: Pick<UpstreamObject, 'provider' | 'account'>,
+  { target, ...place }: Pick<UpstreamObject, 'provider' | 'account' | 'target'>,
   named: readonly Pick<HeldReference, 'kind' | 'id'>[],
 ): void {
   const owner = ownerOf(call);
@@ -63,7 +70,13 @@ export function noteLeftBehind(
   const rows = named.flatMap(({ kind, id }): UpstreamObject[] => {
     if (!isLeftBehind(kind)) return [];
     const times = { created_at: createdAt, expires_at: createdAt + LIVES_MS[kind] };
-    return [{ id: keyOf({ kind, id }), kind, ...owner, key, ...place, ...times, object: null }];
+    const answering = isThread(kind) ? target : null;
+    return [
+      {
+        ...{ id: keyOf({ kind, id }), kind, ...owner, key, ...place, ...times },
+        ...{ object: null, target: answering },
+      },
+    ];
   });
   if (rows.length === 0) return;
   const bound = objects

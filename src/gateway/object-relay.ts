@@ -100,6 +100,7 @@ export class ObjectRelay implements Receiver {
       created_at: this.#gateway.now(),
       expires_at: null,
       object,
+      target: null,
     };
   }
 }

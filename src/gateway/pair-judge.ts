@@ -19,7 +19,7 @@ import { hasPlaceFor } from './regions.ts';
 import type { Caller } from './snapshot.ts';
 
 /** The key that a judge's calls are recorded under. */
-export const JUDGE_KEY = 'judge';
+const JUDGE_KEY = 'judge';
 
 const CHAT: Door = { dialect: chat, operation: 'generate', passThrough };
 

@@ -26,7 +26,7 @@ import { hasPlaceFor, type Regions } from './regions.ts';
 import type { Caller } from './snapshot.ts';
 
 /** The key that calls of rehearsals are recorded under. */
-export const REHEARSAL_KEY = 'rehearsal';
+const REHEARSAL_KEY = 'rehearsal';
 
 /** A call that is made again. */
 export interface RehearsedRequest {

@@ -1,3 +1,4 @@
+import { dayOf } from '../config/days.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { publishedRetirement } from '../lifecycle/published-retirements.ts';
 import type { DirectEnd } from '../routing/resolve-targets.ts';
@@ -33,9 +34,8 @@ export function followSuccessors(
 }
 
 function retired(model: string, { atMs, successor }: Retirement): GatewayError {
-  const day = new Date(atMs).toISOString().slice(0, 10);
   const advice = successor === undefined ? '' : ` Call '${successor}' instead.`;
-  return new GatewayError('not_found', `The model '${model}' was retired on ${day}.${advice}`, {
+  return new GatewayError('not_found', `The model '${model}' was retired on ${dayOf(atMs)}.${advice}`, {
     status: 410,
     code: 'model_retired',
     param: 'model',

@@ -18,7 +18,7 @@ import type { UnseenRequest } from './unseen-call.ts';
 const MAX_BYTES = 16 * 1024 * 1024;
 
 /** The key that copies are recorded under. */
-export const SHADOW_KEY = 'shadow';
+const SHADOW_KEY = 'shadow';
 
 export interface ShadowOptions {
   gateway: () => Pick<Gateway, 'log'>;

@@ -123,7 +123,7 @@ export class UnbilledBatches {
     const described = tryParseJson(Buffer.concat(chunks).toString('utf8'));
     if (!isObject(described) || described['id'] !== id) throw notAnObject();
     const own = { id, kind, tenant, life, key, provider, account: name, created_at: createdAt, expires_at };
-    await bindDescribed(gateway.objects, { ...own, object: null }, described);
+    await bindDescribed(gateway.objects, { ...own, object: null, target: null }, described);
     await billing.note(batch, described);
   }
 }

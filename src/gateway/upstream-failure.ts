@@ -155,7 +155,8 @@ function readFailure(
   if (!gone && isPastRetirement(target, nowMs) && hidesRetirement(status, failure)) {
     return { error: retiredForCaller(target), alarm: undefined, reason, status };
   }
-  if (alarm) return { error: describeAlarm(alarm, target, reason, said, waitMs), alarm, reason, status };
+  if (alarm)
+    return { error: describeAlarm(alarm, target, reason, said, { waitMs, nowMs }), alarm, reason, status };
   const { kind, code, type, details, param } = failure;
   // The caller's own mistakes are told in the provider's words; its breakdowns with its name before them.
   const message =
@@ -180,23 +181,26 @@ function describeAlarm(
   target: Target,
   reason: string,
   said: string,
-  waitMs: number | undefined,
+  { waitMs, nowMs }: Pick<Circumstances, 'waitMs' | 'nowMs'>,
 ): GatewayError {
   const { name } = target.upstream;
   if (alarm === 'upstream_credentials_rejected') return credentialsRejected(target.upstream);
-  const about = isModelGone(alarm) ? describeGone(target, alarm) : ABOUT_ACCOUNT[alarm];
+  const about = isModelGone(alarm) ? describeGone(target, alarm, nowMs) : ABOUT_ACCOUNT[alarm];
   const message = `The provider '${name}' ${said}: ${reason.replace(/\.$/, '')}. Tell the gateway's operator: ${about}.`;
   // What an account may spend may be renewed at a time that is named.
   const retryAfterMs = alarm === 'upstream_payment_required' ? waitMs : undefined;
   return new GatewayError('upstream_unavailable', message, { code: alarm, retryable: false, retryAfterMs });
 }
 
-function describeGone({ name, retirement }: Target, gone: ModelGone): string {
+function describeGone(target: Target, gone: ModelGone, nowMs: number): string {
+  const { name, retirement } = target;
   if (gone === MODEL_MISSING) return `its target '${name}' is not there`;
   if (!retirement) return `its target '${name}' is retired`;
   const { atMs, successor } = retirement;
   const instead = successor === undefined ? '' : `; its successor is '${successor}'`;
-  return `its target '${name}' is retired since ${dayOf(atMs)}${instead}`;
+  // Some are taken away before the day that was said.
+  const since = isPastRetirement(target, nowMs) ? ` since ${dayOf(atMs)}` : '';
+  return `its target '${name}' is retired${since}${instead}`;
 }
 
 /** Who names a model at its provider is told what became of it, not to wait for a limit. */

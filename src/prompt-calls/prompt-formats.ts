@@ -79,14 +79,14 @@ function veil(encoder: StreamEncoder): StreamEncoder {
 
 /** Answers in one dialect to what was asked in that of chat. */
 function answering({ encodeResponse, streamEncoder, encodeError, keepAlive }: Dialect): CallerDialect {
-  const nothing: JsonObject = {};
+  // Nobody sent a request of the dialect that the answer could repeat; it is kept nowhere.
+  const repeated: JsonObject = { store: false };
   return {
     ...{ name: chat.name, decodeRequest: chat.decodeRequest },
     encodeError: (error) => encodeError(withoutQuotes(error)),
     ...(keepAlive !== undefined && { keepAlive }),
-    // Nobody sent a request of the dialect that the answer could repeat.
     encodeResponse: (completion, _request, dropped) =>
-      encodeResponse(withoutExtras(completion, dropped ?? []), nothing, dropped),
-    streamEncoder: (options) => veil(streamEncoder({ ...options, request: nothing })),
+      encodeResponse(withoutExtras(completion, dropped ?? []), repeated, dropped),
+    streamEncoder: (options) => veil(streamEncoder({ ...options, request: repeated })),
   };
 }

@@ -1,4 +1,6 @@
 import type { JsonObject, JsonValue } from '../conversation/json.ts';
+import { FETCHABLE } from '../dialects/chat/content-parts.ts';
+import { isDataUrl, parseDataUrl } from '../dialects/data-url.ts';
 import { RenderError } from './render-error.ts';
 import type { RenderedMessage } from './template.ts';
 
@@ -49,9 +51,21 @@ const DATA_URL = /^data:([\w.+/-]+)(?:;[\w=.-]+)*;base64,/i;
 /** Source: RFC 3986 3.1. */
 const SCHEME = /^[a-z][a-z\d+.-]*:/i;
 
+/** In the words of who gives it: they know nothing of the messages. */
+function checkAddress(url: string): void {
+  if (!isDataUrl(url)) {
+    if (!FETCHABLE.test(url))
+      throw new RenderError("The address of a medium begins with 'https:', 'http:' or 'data:'.");
+  } else if (!parseDataUrl(url)) {
+    const expected = "'data:<media type>;base64,<data>' was expected";
+    throw new RenderError(`The data URL of a medium is not well-formed; ${expected}.`);
+  }
+}
+
 function mediaPart({ url, contentType }: { url: string; contentType?: string }): JsonObject {
   if (!SCHEME.test(url))
     throw new RenderError('The address of a medium is none: it is a URL such as https://…, or a data URL.');
+  checkAddress(url);
   const ofData = DATA_URL.exec(url)?.[1];
   const type = (contentType ?? ofData)?.toLowerCase();
   if (type === undefined || type.startsWith('image/')) return { type: 'image_url', image_url: { url } };

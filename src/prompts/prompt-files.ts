@@ -18,11 +18,11 @@ export interface ReadPrompts {
 }
 
 /**
- * What would be taken for something else in a reference or a path: generators of clients decode paths twice, Windows has other slashes, and
- * headers hold no control characters.
+ * What would be taken for something else in a reference, a path or a permission: generators of clients decode paths twice, Windows has other
+ * slashes, headers hold no control characters, and who permits `a*` means more than that one.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are looked for
-const NOT_IN_NAMES = /[@%\\\u0000-\u001f\u007f-\u009f]/;
+const NOT_IN_NAMES = /[@%*\\\u0000-\u001f\u007f-\u009f]/;
 
 /** Makes prompts of files. What has not changed since is not made again. */
 export class PromptCompiler {
@@ -92,6 +92,6 @@ export class PromptCompiler {
 function checkName(name: string): void {
   const [found] = NOT_IN_NAMES.exec(name) ?? [];
   if (found === undefined) return;
-  const what = /[@%\\]/.test(found) ? `'${found}'` : 'control character';
+  const what = /[@%*\\]/.test(found) ? `'${found}'` : 'control character';
   throw new PromptFileError(`the name of a prompt may hold no ${what}`);
 }

@@ -3,7 +3,6 @@ import { isBudget } from './budget-index.ts';
 import { CountedAlone } from './counted-alone.ts';
 import { BudgetCounter } from './counters.ts';
 import type { Limit } from './limit.ts';
-import type { ScriptCall } from './redis-scripts.ts';
 import type { Reservation, Spending, Used } from './reservation.ts';
 import {
   describeBringIn,
@@ -21,6 +20,7 @@ import {
   spendingsOfSettlement,
   type ToldSpending,
 } from './script-calls.ts';
+import type { ScriptCall } from './script-frame.ts';
 import { DataLost, type ScriptName, Unanswered } from './shared-counters.ts';
 import type { Uncounted } from './uncounted.ts';
 

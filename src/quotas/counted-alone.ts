@@ -1,8 +1,8 @@
 import { appendAll } from '../conversation/append-all.ts';
 import { LIMIT_KINDS, type Limit } from './limit.ts';
-import type { ScriptCall } from './redis-scripts.ts';
 import { concerns, type Reservation, type Used, usedOf } from './reservation.ts';
 import { type Counted, describeBringIn, inBatches, keyOf, ttlOf } from './script-calls.ts';
+import type { ScriptCall } from './script-frame.ts';
 import type { Uncounted } from './uncounted.ts';
 import { sliceAt, sliceExpiry } from './window.ts';
 

@@ -3,8 +3,8 @@ import { isBudget } from './budget-index.ts';
 import { BudgetCounter } from './counters.ts';
 import { type Demand, LIMIT_KINDS, type Limit, spareOf } from './limit.ts';
 import { PERIODS } from './period.ts';
-import type { ScriptCall } from './redis-scripts.ts';
 import { concerns, type Refusal, type Reservation, type Spending, type Used, usedOf } from './reservation.ts';
+import type { ScriptCall } from './script-frame.ts';
 import { SLICE_MS, SLICES } from './window.ts';
 
 /*

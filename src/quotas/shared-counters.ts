@@ -1,19 +1,8 @@
 import { setImmediate } from 'node:timers';
 import { Redis } from 'ioredis';
 import type { Schedule } from '../usage/ledger.ts';
-import {
-  BRING_IN,
-  LOST,
-  MOVE,
-  packCalls,
-  RECOVER,
-  RENEW,
-  RESERVE,
-  type ScriptCall,
-  SETTLE,
-  STATE_KEY,
-  STATE_TTL_MS,
-} from './redis-scripts.ts';
+import { BRING_IN, MOVE, RECOVER, RENEW, RESERVE, SETTLE } from './redis-scripts.ts';
+import { LOST, packCalls, type ScriptCall, STATE_KEY, STATE_TTL_MS } from './script-frame.ts';
 
 const SCRIPTS = {
   reserve: RESERVE,

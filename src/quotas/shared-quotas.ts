@@ -5,24 +5,20 @@ import { isBudget } from './budget-index.ts';
 import { BudgetCounter } from './counters.ts';
 import type { Demand, Limit } from './limit.ts';
 import type { LocalQuotas } from './local-quotas.ts';
-import type { ScriptCall } from './redis-scripts.ts';
 import {
   concerns,
   type Quotas,
   type Refusal,
   Reservation,
   type Spending,
-  USED_NOTHING,
   type Used,
   usedOf,
   VOID,
 } from './reservation.ts';
+import { RunningCalls } from './running-calls.ts';
 import {
-  describeMove,
-  describeRenewals,
   describeReserve,
   describeSettlement,
-  inBatches,
   isHeldByCall,
   keyOf,
   LEASE_MS,
@@ -30,6 +26,7 @@ import {
   readNumbers,
   readRefusal,
 } from './script-calls.ts';
+import type { ScriptCall } from './script-frame.ts';
 import { SharedCounters } from './shared-counters.ts';
 import { noteSpentElsewhere } from './spent-budgets.ts';
 import { StateNews, type StateNewsOptions } from './state-news.ts';
@@ -58,12 +55,9 @@ export class SharedQuotas implements Quotas {
   readonly #local: LocalQuotas;
   readonly #now: () => number;
   readonly #shared: SharedCounters;
-  /** And the ids of their calls. */
-  readonly #running = new Map<Reservation, string>();
+  readonly #running: RunningCalls;
   readonly #uncounted: Uncounted;
   readonly #backlog: Backlog;
-  /** Counted here, and perhaps there: that was asked for, and not answered yet. */
-  readonly #moving = new WeakSet<Reservation>();
   readonly #news: StateNews;
   readonly #settling = new Set<Promise<unknown>>();
   readonly #sending = new Set<Promise<unknown>>();
@@ -87,6 +81,11 @@ export class SharedQuotas implements Quotas {
         onBack: (lost) => this.#bringIn(lost),
         onHere: () => this.#bringInLate(),
       },
+    });
+    this.#running = new RunningCalls({
+      now: options.now,
+      local: options.local,
+      run: (name, call) => this.#shared.run(name, call),
     });
     this.#backlog = new Backlog({
       uncounted: options.uncounted,
@@ -169,7 +168,7 @@ export class SharedQuotas implements Quotas {
       this.#settleAlone(reservation, used);
       return;
     }
-    this.#running.delete(reservation);
+    this.#running.remove(reservation);
     reservation.settled = true;
     if (!this.#shared.isHere) this.#settleElsewhere(reservation, used);
     this.#sendSettlement(
@@ -214,16 +213,16 @@ export class SharedQuotas implements Quotas {
       );
     }
     const outcome = this.#local.reserve(limits, demand);
-    if (outcome instanceof Reservation) this.#running.set(outcome, callId);
+    if (outcome instanceof Reservation) this.#running.add(outcome, callId);
     return outcome;
   }
 
   #settleAlone(reservation: Reservation, used: Used): void {
-    const callId = this.#running.get(reservation);
-    this.#running.delete(reservation);
+    const callId = this.#running.remove(reservation);
     this.#local.settle(reservation, used);
     // What it used is brought in.
-    if (callId !== undefined && this.#moving.has(reservation)) this.#releaseUnanswered(reservation, callId);
+    if (callId !== undefined && this.#running.isMoving(reservation))
+      this.#releaseUnanswered(reservation, callId);
     this.#noteUncounted(reservation, used);
   }
 
@@ -252,7 +251,7 @@ export class SharedQuotas implements Quotas {
       return this.#reserveAlone(limits, demand, callId);
     }
     reservation.sharedId = callId;
-    this.#running.set(reservation, callId);
+    this.#running.add(reservation, callId);
     return reservation;
   }
 
@@ -337,39 +336,11 @@ export class SharedQuotas implements Quotas {
     await this.#backlog.bringInAlone();
     await this.#backlog.sendSettlements();
     await this.#backlog.bringInOthers();
-    await this.#moveRunning(lost);
+    await this.#running.move(lost);
     // Calls that ended meanwhile.
     await this.#backlog.bringInAlone();
     this.#saveUncounted();
     this.#news.tellBack(() => this.#backlog.takeLost());
-  }
-
-  /**
-   * Calls that still run and were counted here, or there until that was lost, are counted there from now on. What the others hold may be
-   * lost in part: nobody can tell, and it is held once however often it is said.
-   */
-  async #moveRunning(lost: boolean): Promise<void> {
-    const moving = [...this.#running].filter(([{ sharedId }]) => lost || sharedId === undefined);
-    for (const batch of inBatches(moving)) {
-      await Promise.all(batch.map(([reservation, callId]) => this.#move(reservation, callId)));
-    }
-    await this.#renewAll((call) => this.#shared.run('renew', call));
-  }
-
-  async #move(reservation: Reservation, id: string): Promise<void> {
-    if (reservation.settled) return;
-    const isAlone = reservation.sharedId === undefined;
-    this.#moving.add(reservation);
-    await this.#shared.run('move', describeMove(reservation, id, this.#now()));
-    if (reservation.settled) return;
-    this.#moving.delete(reservation);
-    // All that it took is there again, its place too.
-    reservation.endedThere = false;
-    reservation.sharedId = id;
-    if (!isAlone) return;
-    reservation.wasAlone = true;
-    this.#local.settle(reservation, USED_NOTHING);
-    reservation.settled = false;
   }
 
   #renewLater(): void {
@@ -386,22 +357,12 @@ export class SharedQuotas implements Quotas {
     // Where it is away, that is noted; the lease is long enough for the next time.
     if (this.#renewing) return;
     this.#renewing = true;
-    void this.#renewAll((call) => this.#shared.runLate('renew', call))
+    void this.#running
+      .renew((call) => this.#shared.runLate('renew', call))
       .then(() => this.#backlog.bringInOthers())
       .catch(() => {})
       .finally(() => {
         this.#renewing = false;
       });
-  }
-
-  /** One script after another: calls come between them, and those that ended meanwhile are not renewed. */
-  async #renewAll(run: (call: ScriptCall) => Promise<unknown>): Promise<void> {
-    for (const batch of inBatches([...this.#running.keys()])) {
-      const call = describeRenewals(
-        batch.filter((reservation) => this.#running.has(reservation)),
-        this.#now(),
-      );
-      if (call) await run(call);
-    }
   }
 }

@@ -301,13 +301,21 @@ abstract class Limit {
     this.#all.calls += 1;
     this.#all.sum += value;
   }
+
+  /** The logarithm of what a bet wins by what its limit rules out altogether: once that is enough for any gate, no more. */
+  protected winOf(isRuledOut: boolean): number {
+    return isRuledOut && this.log < CERTAIN / 2 ? CERTAIN : 0;
+  }
 }
+
+/** More than any gate needs, whatever its share of the mistakes is. */
+const CERTAIN = Math.log(1e6);
 
 /** Whether something happens to more than a share of all calls. */
 export class LimitTest extends Limit {
   readonly #limit: number;
 
-  /** @param limit above 0 and below 1 */
+  /** @param limit from 0, which lets none pass, and below 1 */
   constructor(limit: number, state?: LimitTest['state']) {
     super(ODDS_RATIOS.length, state);
     this.#limit = limit;
@@ -316,8 +324,10 @@ export class LimitTest extends Limit {
   observe(happened: boolean): void {
     this.count(happened ? 1 : 0);
     const limit = this.#limit;
+    const win = this.winOf(happened);
     this.wealth.add(
       ODDS_RATIOS.map((ratio) => {
+        if (limit === 0) return win;
         const share = raiseOdds(limit, ratio);
         return Math.log(happened ? share / limit : (1 - share) / (1 - limit));
       }),
@@ -329,7 +339,7 @@ export class LimitTest extends Limit {
 export class ScoreLimitTest extends Limit {
   readonly #least: number;
 
-  /** @param least above 0 and below 1 */
+  /** @param least above 0, and up to 1, which lets nothing else pass */
   constructor(least: number, state?: LimitTest['state']) {
     super(STAKES.length, state);
     this.#least = least;
@@ -337,8 +347,14 @@ export class ScoreLimitTest extends Limit {
 
   observe(score: number): void {
     this.count(score);
-    // The most that a bet can lose by one score is its stake.
-    const missing = (this.#least - score) / (1 - this.#least);
-    this.wealth.add(STAKES.map((stake) => Math.log1p(stake * Math.max(-1, missing))));
+    const least = this.#least;
+    const win = this.winOf(score < 1);
+    this.wealth.add(
+      STAKES.map((stake) => {
+        if (least === 1) return win;
+        // The most that a bet can lose by one score is its stake.
+        return Math.log1p(stake * Math.max(-1, (least - score) / (1 - least)));
+      }),
+    );
   }
 }

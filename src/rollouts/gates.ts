@@ -132,7 +132,8 @@ export function makeGates(limits: GateLimits, states: EvidenceState): Gate[] {
       },
     });
     const limit = limits[name];
-    if (limit === undefined || limit <= 0 || limit >= 1) continue;
+    // What lets all pass holds nobody to anything.
+    if (limit === undefined || limit === 1) continue;
     const held = new LimitTest(limit, states[`${name} ${what}`] as LimitTest['state']);
     gates.push({
       ...{ what, gate: name, measure: 'share', limit, test: held },
@@ -179,7 +180,7 @@ function makeScoreGates(least: number | undefined, states: EvidenceState): Gate[
       },
     },
   ];
-  if (least === undefined || least <= 0 || least >= 1) return gates;
+  if (least === undefined || least === 0) return gates;
   const held = new ScoreLimitTest(least, states[`minFeedbackScore ${SCORES}`] as LimitTest['state']);
   gates.push({
     ...{ what: SCORES, gate: 'minFeedbackScore', measure: 'score', limit: least, test: held },
@@ -200,10 +201,10 @@ const JUDGED = 'judge scores';
 /** A pair is a block: the same request, judged at once. */
 export function makeJudgedGates({ minScore }: JudgeLimits, states: EvidenceState): JudgedGates {
   const compared = new ScoreComparison(states[`compared ${JUDGED}`] as ComparisonState);
-  const isHeld = minScore !== undefined && minScore > 0 && minScore < 1;
-  const held = isHeld
-    ? new ScoreLimitTest(minScore, states[`judge ${JUDGED}`] as LimitTest['state'])
-    : undefined;
+  const held =
+    minScore === undefined || minScore === 0
+      ? undefined
+      : new ScoreLimitTest(minScore, states[`judge ${JUDGED}`] as LimitTest['state']);
   // Calls say nothing of it.
   const observe = () => undefined;
   const what = JUDGED;

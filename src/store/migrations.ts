@@ -40,7 +40,13 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0175_candidate_calls': { up: addCandidateCalls },
   '0180_prompts_of_calls': { up: addPromptsToCalls },
   '0190_sides_of_calls': { up: addSidesToCalls },
+  '0195_targets_of_threads': { up: addTargetsOfThreads },
 };
+
+/** What a conversation is gone on with by (`gateway/note-held.ts`). Of earlier ones it is not known until they are. */
+async function addTargetsOfThreads(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('upstream_objects').addColumn('target', 'text').execute();
+}
 
 /** What is told once over all instances and starts (`control/event-log.ts`). */
 async function createToldOnce(db: Kysely<unknown>): Promise<void> {

@@ -168,6 +168,8 @@ export interface UpstreamObjectRow {
   object: string | null;
   /** Unix milliseconds: from when on nobody is known to have it any more; null where it is known until it is deleted. */
   expires_at: number | null;
+  /** Of a conversation or a thread, the `provider/model-version` that last answered in it; null where that is not known, and of all else. */
+  target: string | null;
 }
 
 /** Of a batch: whether what it used is recorded. Others have these columns, too, and nobody reads them. */

@@ -59,8 +59,8 @@ export class UpstreamObjects {
   }
 
   /**
-   * Binds objects to their tenants. One that is bound stays so, unless that has expired; what it looks like and when it
-   * expires is brought up to date.
+   * Binds objects to their tenants. One that is bound stays so, unless that has expired; what it looks like, when it
+   * expires and what last answered in it is brought up to date.
    */
   async bind(objects: readonly UpstreamObject[]): Promise<void> {
     const rows = [
@@ -79,6 +79,7 @@ export class UpstreamObjects {
           .doUpdateSet(({ fn, ref }) => ({
             object: fn.coalesce(ref('excluded.object'), ref('upstream_objects.object')),
             expires_at: ref('excluded.expires_at'),
+            target: fn.coalesce(ref('excluded.target'), ref('upstream_objects.target')),
           }))
           .whereRef('upstream_objects.tenant', '=', 'excluded.tenant')
           .whereRef('upstream_objects.life', '=', 'excluded.life'),

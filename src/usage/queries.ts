@@ -1,4 +1,5 @@
 import { type SelectQueryBuilder, sql } from 'kysely';
+import { dayOf } from '../config/days.ts';
 import type { Database, UsageSumRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import {
@@ -98,7 +99,7 @@ function readSums(
       sum.savedMicroUsd = roundCost(row.saved_micro_usd);
     }
     for (const grouping of groupings) {
-      if (grouping === 'day') sum.day = new Date(row.day).toISOString().slice(0, 10);
+      if (grouping === 'day') sum.day = dayOf(row.day);
       else sum[grouping] = decodeName(row[grouping]);
     }
     return sum;

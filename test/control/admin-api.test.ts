@@ -260,7 +260,7 @@ onEachDatabaseInTurn((database) => {
       ['POST', '/tenants', { models: [] }, 400, 'name', /expected a name/],
       ['POST', '/tenants', { name: 'x', modles: [] }, 400, 'models', /.*/],
       ['PUT', '/models/m', { targets: ['nowhere/x'] }, 400, 'targets[0]', /expected a target of a provider/],
-      ['PUT', '/models/m', { targets: ['echo/e'], retrys: 1 }, 400, 'retrys', /did you mean "retries"/],
+      ['PUT', '/models/m', { targets: ['echo/e'], retrys: 1 }, 400, 'retrys', /did you mean "retries"\?$/],
       [
         'POST',
         '/tenants/acme/keys',

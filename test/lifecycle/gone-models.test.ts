@@ -242,6 +242,20 @@ test('where nothing else can answer the caller is told what became of the model,
   assert.equal(response.headers.get('retry-after'), null);
 });
 
+test('a model that its provider takes away before its day is not told to be retired since a day to come', async () => {
+  const { gateway, refuse } = await setUp('openai', { retires: '2199-01-31', successor: 'first/new' }, false);
+  const message = 'The model `old` has been deprecated, learn more here.';
+  refuse({
+    status: 404,
+    body: { error: { message, type: 'invalid_request_error', param: null, code: 'model_not_found' } },
+  });
+  const response = await gateway.post('/v1/chat/completions', ask());
+  assert.equal(response.status, 502);
+  const { error } = (await response.json()) as { error: { code: string; message: string } };
+  assert.equal(error.code, 'upstream_model_retired');
+  assert.match(error.message, /its target 'first\/old' is retired; its successor is 'first\/new'\.$/);
+});
+
 test('who names a model at its provider is told of its retirement, also where that hides behind a limit', async () => {
   const upstream = await startRawUpstream((response) => {
     response.writeHead(LIMIT_OF_NOTHING.status, { 'content-type': 'application/json' });

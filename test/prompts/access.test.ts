@@ -7,6 +7,8 @@ import { startPrompts } from '../support/prompt-gateway.ts';
 
 const BOUND_KEY = 'sk-fl-bound-key-of-acme-00000000000';
 
+const WORDS_KEY = 'sk-fl-words-key-of-acme-00000000000';
+
 const issuer = await startOidcIssuer();
 after(() => issuer.close());
 const text = '---\nmodel: echo/a\n---\nSay {{word}}.\n';
@@ -14,15 +16,21 @@ const gateway = await startPrompts(
   {
     ...{ 'open.prompt': text, 'closed.prompt': text, 'lent.prompt': text },
     ...{ 'team/one.prompt': text, 'team/two.prompt': text },
+    ...{ 'two words.prompt': text, 'more words.prompt': text, 'three more words.prompt': text },
   },
   {
     tenants: {
       acme: {
-        ...{ models: [], prompts: ['open'] },
-        grants: [{ model: 'prompt/lent', until: '2099-01-01' }, { model: '*' }],
+        ...{ models: [], prompts: ['open', 'two words'] },
+        grants: [
+          { model: 'prompt/lent', until: '2099-01-01' },
+          { model: '*' },
+          { model: 'prompt/more words', until: '2099-01-01' },
+        ],
         keys: [
           { name: 'app', secret: TEST_KEY },
           { name: 'bound', secret: BOUND_KEY, models: [], prompts: ['open'] },
+          { name: 'words', secret: WORDS_KEY, models: [], prompts: ['two words', 'more words'] },
         ],
       },
     },
@@ -85,6 +93,34 @@ test('what is allowed already, a version, and a key that is limited to its own p
   assert.equal(refused.status, 404);
   assert.match(refused.said, /limited to prompts of its own/);
   assert.equal((await ask('prompt/there-is-none')).status, 201, 'it is not told which there are');
+});
+
+test('a prompt whose name has blanks is permitted, granted and asked for by it', async () => {
+  const calls = async (key: string) =>
+    Promise.all(['two%20words', 'more%20words', 'three%20more%20words', 'open'].map((one) => call(one, key)));
+  assert.deepEqual(await calls(WORDS_KEY), [200, 200, 404, 404]);
+  assert.deepEqual(await calls(TEST_KEY), [200, 200, 404, 200]);
+  const asked = await ask('prompt/three more words');
+  assert.equal(asked.status, 201, asked.said);
+  const listed = await admin.must('GET', '/access-requests?model=prompt%2Fthree%20more%20words');
+  assert.equal((listed.body['data'] as object[]).length, 1);
+  await admin.must('POST', `/access-requests/${asked.body.id}/approve`, { for: '1h' });
+  assert.deepEqual(await calls(TEST_KEY), [200, 200, 200, 200]);
+  await admin.must('DELETE', '/tenants/acme/grants/prompt%2Fthree%20more%20words');
+  await admin.must('PUT', '/tenants/acme/grants/prompt%2Fthree%20more%20words', { for: '1h' });
+  assert.deepEqual(await calls(TEST_KEY), [200, 200, 200, 200]);
+});
+
+test('only within the name of a prompt are there blanks', async () => {
+  for (const model of [
+    'a model',
+    'prompt/ two',
+    'prompt/two ',
+    ' prompt/two',
+    'prompt/',
+    `prompt/${'a '.repeat(200)}b`,
+  ])
+    assert.equal((await ask(model)).status, model === 'prompt/' ? 201 : 400, model);
 });
 
 test('claims of a token permit prompts as they permit models', async () => {

@@ -203,3 +203,20 @@ test('one that is retired names its successor, at both APIs', async () => {
     assert.deepEqual([error['code'], error['successor']], ['prompt_retired', 'summarize']);
   }
 });
+
+test('a response of a prompt says that it is not kept', async () => {
+  const asked = { model: 'prompt/summarize', input: 'Hi.' };
+  const answers = [
+    await gateway.post('/v1/responses', asked),
+    await gateway.post('/v1/responses', { ...asked, store: false }),
+    await gateway.post('/v1/prompts/summarize?format=responses', { text: 'Hi.' }),
+  ];
+  for (const answer of answers) {
+    const said = (await answer.json()) as { id: string; store: boolean };
+    assert.equal(said.store, false);
+    assert.equal((await gateway.get(`/v1/responses/${said.id}`)).status, 404);
+  }
+  const stream = await (await gateway.post('/v1/responses', { ...asked, stream: true })).text();
+  assert.match(stream, /"store":false/);
+  assert.doesNotMatch(stream, /"store":true/);
+});

@@ -32,3 +32,13 @@ test('what is no address is told as that: no provider could say more than that t
       message: 'The address of a medium is none: it is a URL such as https://…, or a data URL.',
     });
 });
+
+test('an address that nobody can fetch is told in the words of who gives it', async () => {
+  for (const [url, message] of [
+    ['ftp://example.com/a.png', /^The address of a medium begins with 'https:', 'http:' or 'data:'\.$/],
+    ['file:///etc/hosts', /^The address of a medium begins with/],
+    ['data:image/png', /^The data URL of a medium is not well-formed/],
+    ['data:image/png,%zz', /^The data URL of a medium is not well-formed/],
+  ] as const)
+    await assert.rejects(look(url), { kind: 'invalid_request', code: 'invalid_input', message });
+});

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { compilePrompt } from '../../src/prompts/compile-prompt.ts';
+import { describeOperations } from '../../src/prompts/describe-operations.ts';
 import { PromptCompiler } from '../../src/prompts/prompt-files.ts';
 import { TEST_KEY } from '../support/gateway.ts';
 import { startPrompts } from '../support/prompt-gateway.ts';
@@ -33,14 +34,21 @@ test('they are models, too', async () => {
 
 test('a name that something would read otherwise breaks its file', async () => {
   const compiler = new PromptCompiler(compilePrompt);
-  const names = ['a@1', '100%', '%2e', 'folder\\name', 'line\n', 'next\u0085', 'fol%der/good'];
+  const names = ['a@1', '100%', 'a*', '%2e', 'folder\\name', 'line\n', 'next\u0085', 'fol%der/good'];
   const files = new Map(names.map((name) => [`${name}.prompt`, 'Hi.']));
   const { prompts, broken } = await compiler.read(files);
   assert.deepEqual(prompts, []);
   assert.deepEqual(
     broken.map(({ error }) => error.message),
-    ["'@'", "'%'", "'%'", "'\\'", 'control character', 'control character', "'%'"].map(
+    ["'@'", "'%'", "'*'", "'%'", "'\\'", 'control character', 'control character', "'%'"].map(
       (what) => `the name of a prompt may hold no ${what}`,
     ),
   );
+});
+
+test('a stored name from before that, which generators of clients end at, is not described to them', async () => {
+  const sources = ['100%', 'fol%der/50%25', 'rest'].map((name) => ({ name, source: 'Hi.', partials: {} }));
+  const prompts = await Promise.all(sources.map((one) => compilePrompt(one)));
+  const { paths, schemas } = describeOperations(prompts, { type: 'object' });
+  assert.deepEqual([Object.keys(paths), Object.keys(schemas)], [['/v1/prompts/rest'], ['rest_input']]);
 });

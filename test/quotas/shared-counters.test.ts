@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Redis } from 'ioredis';
-import type { ScriptCall } from '../../src/quotas/redis-scripts.ts';
+import type { ScriptCall } from '../../src/quotas/script-frame.ts';
 import { SharedCounters } from '../../src/quotas/shared-counters.ts';
 import { scheduleTimeout } from '../../src/usage/ledger.ts';
 import { redisMissing, startRedis } from '../support/redis.ts';

@@ -175,6 +175,30 @@ test('the calls of a file are made at both sides, at the door that each is for',
   assert.match(limited.out, /by 1 calls/);
 });
 
+test('a line that the gateway does not take costs no more than itself, and one that is no request is named before any call is made', async (context) => {
+  const provider = await startProvider(context);
+  const gateway = await start(context, provider);
+  const file = join(makeTempDirectory(context), 'calls.jsonl');
+  const write = (...lines: object[]) => writeFile(file, lines.map((line) => JSON.stringify(line)).join('\n'));
+  const call = { messages: [{ role: 'user', content: 'Hi' }] };
+  const embedding = { url: '/v1/embeddings', body: { input: 'Hi' } };
+  await write(call, embedding, call);
+  const { code, out, err } = await rehearse(gateway, '--calls', file, '--concurrency', '1');
+  assert.equal(code, 0, out + err);
+  assert.match(out, /by 2 calls/);
+  assert.match(out, /1 skipped: 'url' is one of /);
+  await write(embedding);
+  const nothing = await rehearse(gateway, '--calls', file);
+  assert.equal(nothing.code, 1);
+  assert.match(nothing.err, /no call could be made again: 'url' is one of /);
+  const made = provider.requests.length;
+  await write(call, { url: '/v1/responses', body: 3 });
+  const wrong = await rehearse(gateway, '--calls', file, '--concurrency', '1');
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.err, /calls\.jsonl:2 has a 'body' that is no JSON object/);
+  assert.equal(provider.requests.length, made);
+});
+
 test('what cannot be rehearsed says why', async (context) => {
   const provider = await startProvider(context);
   const gateway = await start(context, provider);

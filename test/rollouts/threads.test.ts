@@ -108,7 +108,18 @@ async function startThreads(context: TestContext, kinds: { old: Kind; new: Kind 
     }
     return threads;
   };
-  return { gateway, admin, weigh, sideBecomes, begin, old, candidate };
+  /** Of every call so far: records are written a moment after their calls, so it waits until they tell of all that was asked. */
+  const allNotes = async () => {
+    const asked = old.requests.length + candidate.requests.length;
+    for (let waited = 0; waited < 200; waited++) {
+      const calls = await gateway.calls();
+      const told = calls.reduce((sum, { attempts }) => sum + attempts.length, 0);
+      if (told === asked) return calls.flatMap(({ rollout }) => rollout ?? []);
+      await sleep(25);
+    }
+    return assert.fail(`the records do not tell of ${asked} attempts`);
+  };
+  return { gateway, admin, weigh, sideBecomes, begin, allNotes, old, candidate };
 }
 
 /** All of them; says which failed, and why. */
@@ -130,7 +141,7 @@ const PAIRS: { old: Kind; new: Kind }[] = (Object.keys(FAKES) as Kind[]).flatMap
 
 for (const pair of PAIRS) {
   test(`threads that began at ${pair.old} go on when their user moves to another account of ${pair.new}`, async (context) => {
-    const { admin, weigh, sideBecomes, begin, gateway } = await startThreads(context, pair);
+    const { admin, weigh, sideBecomes, begin, allNotes } = await startThreads(context, pair);
     await weigh(Math.floor(PLACE));
     await admin.must('POST', '/rollouts/upgrade/start');
     await sideBecomes('upgrade=stable');
@@ -138,7 +149,7 @@ for (const pair of PAIRS) {
     await weigh(Math.ceil(PLACE) + 1);
     await sideBecomes('upgrade=candidate');
     await goOnAll(threads);
-    const notes = (await gateway.calls()).flatMap(({ rollout }) => rollout ?? []);
+    const notes = await allNotes();
     assert.deepEqual(
       notes.filter(({ flags }) => flags.includes('failed')),
       [],
@@ -205,8 +216,9 @@ test('a thread that one account keeps for both sides does not flip', async (cont
       },
     },
   });
-  const say = async (input: string, previous?: string) => {
-    const body = { model: 'smart', input, ...(previous && { previous_response_id: previous }) };
+  const say = async (input: string, previous?: string, conversation?: string) => {
+    const earlier = previous && { previous_response_id: previous };
+    const body = { model: 'smart', input, ...earlier, ...(conversation && { conversation }) };
     const answer = await gateway.post('/v1/responses', body);
     const said = (await answer.json()) as { id: string };
     assert.equal(answer.status, 200, JSON.stringify(said));
@@ -224,12 +236,16 @@ test('a thread that one account keeps for both sides does not flip', async (cont
   await admin.must('PUT', '/config', config(Math.floor(PLACE)));
   await admin.must('POST', '/rollouts/upgrade/start');
   const atOld = await becomes('openai/gpt-4.1');
+  assert.deepEqual((await say('one', undefined, 'conv_1')).sides, ['openai/gpt-4.1', 'upgrade=stable']);
   await admin.must('PUT', '/config', config(Math.ceil(PLACE) + 1));
   const atNew = await becomes('openai/gpt-5');
   assert.deepEqual((await say('two', atOld.id)).sides, ['openai/gpt-4.1', 'upgrade=stable']);
+  assert.deepEqual((await say('two', undefined, 'conv_1')).sides, ['openai/gpt-4.1', 'upgrade=stable']);
+  assert.deepEqual((await say('one', undefined, 'conv_2')).sides, ['openai/gpt-5', 'upgrade=candidate']);
   await admin.must('PUT', '/config', config(Math.floor(PLACE)));
   await becomes('openai/gpt-4.1');
   assert.deepEqual((await say('two', atNew.id)).sides, ['openai/gpt-5', 'upgrade=candidate']);
+  assert.deepEqual((await say('two', undefined, 'conv_2')).sides, ['openai/gpt-5', 'upgrade=candidate']);
   await admin.must('POST', '/rollouts/upgrade/rollback');
   assert.deepEqual((await say('three', atNew.id)).sides, ['openai/gpt-4.1', null]);
 });
@@ -311,7 +327,7 @@ test('a thread that another account of the same target keeps stays there, and is
 
 test('a thread that the gateway keeps stays on its side while the weight grows, and is compared with nobody', async (context) => {
   const setting = await startThreads(context, { old: 'anthropic', new: 'anthropic' });
-  const { admin, weigh, sideBecomes, gateway } = setting;
+  const { admin, weigh, sideBecomes, gateway, allNotes } = setting;
   await weigh(Math.floor(PLACE));
   await admin.must('POST', '/rollouts/upgrade/start');
   await sideBecomes('upgrade=stable');
@@ -328,11 +344,7 @@ test('a thread that the gateway keeps stays on its side while the weight grows, 
   const second = await say({ previous_response_id: first.id });
   assert.equal(second.side, 'upgrade=stable');
   assert.equal((await say({ previous_response_id: second.id })).side, 'upgrade=stable');
-  const before = Date.now();
   assert.equal((await say({})).side, 'upgrade=candidate');
-  // Records are written a moment after their calls.
-  for (let waited = 0; waited < 200 && ((await gateway.calls())[0]?.startedAt ?? 0) < before; waited++)
-    await sleep(25);
-  const notes = (await gateway.calls()).flatMap(({ rollout }) => rollout ?? []);
+  const notes = await allNotes();
   assert.equal(notes.filter(({ flags }) => flags.includes('by_rule')).length, 2);
 });

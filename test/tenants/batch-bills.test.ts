@@ -10,7 +10,7 @@ import { makeEarlier } from '../support/earlier-store.ts';
 
 const batch = (id: string, differences: Partial<UpstreamObject> = {}): UpstreamObject => ({
   ...{ id, kind: 'batch', tenant: 'acme', life: 0, key: 'app', provider: 'openai', account: 'main' },
-  ...{ created_at: 0, expires_at: null, object: '{"status":"in_progress"}' },
+  ...{ created_at: 0, expires_at: null, object: '{"status":"in_progress"}', target: null },
   ...differences,
 });
 

@@ -5,7 +5,7 @@ import { openTempStore } from '../support/temp-store.ts';
 
 const container = (id: string, tenant: string, expiresAt: number | null): UpstreamObject => ({
   ...{ id, kind: 'container', tenant, life: 0, key: 'app', provider: 'openai', account: 'main' },
-  ...{ created_at: 0, expires_at: expiresAt, object: null },
+  ...{ created_at: 0, expires_at: expiresAt, object: null, target: null },
 });
 const owners = async (objects: UpstreamObjects, ids: string[]) =>
   Object.fromEntries((await objects.ofAll(ids)).map(({ id, tenant }) => [id, tenant]));

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, exactlyOne, globs, httpUrl, mapping, name, text } from '../fields.ts';
+import { duration, exactlyOne, globs, httpUrl, mapping, name, promptGlobs, text } from '../fields.ts';
 
 /** Signatures that only the issuer can make (RFC 7518 3.1, RFC 8037): whoever checks them with a shared secret could make them, too. */
 export const TOKEN_ALGORITHMS = [
@@ -22,7 +22,7 @@ const permissionSchema = z.strictObject({
   claim: claim().describe('The claim, e.g. `scope` or `roles`; a dot goes into it: `realm_access.roles`.'),
   has: text().describe('What stands in it: its value, one of its list, or a word of its text.'),
   models: globs('model').describe('Models that it lets the caller use, of those of its tenant.'),
-  prompts: globs('prompt')
+  prompts: promptGlobs()
     .optional()
     .describe('Prompts, likewise; where no permission names any, all of its tenant.'),
 });

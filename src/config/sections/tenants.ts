@@ -4,11 +4,12 @@ import {
   duration,
   exactlyOne,
   expression,
-  glob,
   globs,
   keySecret,
   mapping,
+  modelOrPromptGlob,
   name,
+  promptGlobs,
   secretHash,
   text,
 } from '../fields.ts';
@@ -34,13 +35,13 @@ export const keySchema = z
       .optional()
       .describe('While a key is rotated: the secret before, which is still valid for a while.'),
     models: globs('model').optional().describe('Models that this key may use, of those of its tenant.'),
-    prompts: globs('prompt').optional().describe('Prompts that this key may use, of those of its tenant.'),
+    prompts: promptGlobs().optional().describe('Prompts that this key may use, of those of its tenant.'),
     limits: limitsSchema.optional().describe('Limits of this key.'),
   })
   .refine(secretOrHash.check, { error: secretOrHash.error });
 
 export const grantSchema = z.strictObject({
-  model: glob('model').describe(
+  model: modelOrPromptGlob().describe(
     'What may be called: a model, provider/model, a prompt as prompt/NAME, or a pattern of these.',
   ),
   until: date().optional().describe('From this day (UTC) or moment on it is refused again.'),
@@ -69,7 +70,7 @@ export const tenantSchema = z.strictObject({
   models: globs('model').describe(
     'Models that the tenant may use: names, provider/model, or patterns; "*" for all.',
   ),
-  prompts: globs('prompt').optional().describe('Prompts that the tenant may use: names or patterns.'),
+  prompts: promptGlobs().optional().describe('Prompts that the tenant may use: names or patterns.'),
   regions: globs('region')
     .optional()
     .describe('Regions that may serve the tenant: names or patterns such as "eu-*"; anywhere where absent.'),

@@ -205,7 +205,7 @@ function decodeLinkedFile(type: string): PartDecoder {
 }
 
 /** OpenAI takes web addresses; `gs:` and `s3:` are what clients of the models of Google and of Bedrock write. */
-const FETCHABLE = /^(?:https?|gs|s3):/i;
+export const FETCHABLE = /^(?:https?|gs|s3):/i;
 
 export function urlSource(url: string, path: string): MediaSource {
   if (!isDataUrl(url)) {

@@ -118,7 +118,7 @@ function refuse(problems: readonly ConfigProblem[], prefix: string): GatewayErro
   const first = withoutPrefix(problems[0]?.path ?? '', prefix);
   const message = `${told.join('; ')}${more}`;
   return invalidRequest(
-    message.endsWith('.') ? message : `${message}.`,
+    /[.?]$/.test(message) ? message : `${message}.`,
     first === '' ? undefined : first,
     isConflict ? 'declared_by_both' : 'invalid_configuration',
   );
