@@ -25,7 +25,7 @@ const KEYS: JsonValue[] = [
   [{ name: '-a', secretHash: HASH }],
   [{ name: 1, secretHash: HASH }],
   [{ name: 'a', secretHash: HASH, unknown: 1 }],
-  [{ name: 'a', secretHash: HASH, expires: '2030-01-01', limits: { requestsPerMinute: 1 } }],
+  [{ name: 'a', secretHash: HASH, expires: '2099-01-01', limits: { requestsPerMinute: 1 } }],
   [
     { name: 'a', secretHash: HASH },
     { name: 'b', secretHash: 'x' },

@@ -362,7 +362,7 @@ onEachDatabaseInTurn((database) => {
       ],
       [
         '/config',
-        tenant({ grants: [{ model: 'm' }, { model: 'm', until: '2030-01-01' }] }),
+        tenant({ grants: [{ model: 'm' }, { model: 'm', until: '2099-01-01' }] }),
         'tenants.globex.grants[1].model',
         /has the same model as/,
       ],

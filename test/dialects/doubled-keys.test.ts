@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { isObject, type JsonValue } from '../../src/conversation/json.ts';
 import { findDoubledKey } from '../../src/dialects/doubled-keys.ts';
+import { scale } from '../support/scale.ts';
 
 function countsOf(value: JsonValue | undefined, counts = new Map<string, number>()): Map<string, number> {
   if (Array.isArray(value)) for (const item of value) countsOf(item, counts);
@@ -22,7 +23,7 @@ test('no document that was written from a value has a key twice', () => {
     fc.property(fc.jsonValue(), fc.constantFrom(undefined, 2, '\t'), (value, space) => {
       assert.equal(find(JSON.stringify(value, null, space)), undefined);
     }),
-    { numRuns: 500 },
+    { numRuns: scale({ sample: 120, heavy: 500 }) },
   );
 });
 
@@ -33,7 +34,7 @@ test('a key that stands twice in an object is found, whatever it is and wherever
       const object = `{${quoted}:${JSON.stringify(first)},"b":1, ${quoted} : ${JSON.stringify(second)}}`;
       assert.notEqual(find(`{"x\\"":[${JSON.stringify(other)},{"y":${object}}]}`), undefined);
     }),
-    { numRuns: 500 },
+    { numRuns: scale({ sample: 120, heavy: 500 }) },
   );
 });
 

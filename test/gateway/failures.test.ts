@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { afterEach, test } from 'node:test';
 import { ADMIN_KEY, startGateway, TEST_KEY } from '../support/gateway.ts';
 import { chatAnswer, chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
+import { scale } from '../support/scale.ts';
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -80,6 +81,16 @@ function page(status: number, type = 'text/html; charset=utf-8'): Answer {
   };
 }
 
+const [HTML, TEXT] = ['text/html; charset=utf-8', 'text/plain'];
+/** Of which type it is, and by which name the model is called. */
+const PAGES = scale({
+  sample: [
+    [HTML, 'm'],
+    [TEXT, 'up0/x'],
+  ],
+  heavy: [HTML, TEXT].flatMap((type) => ['m', 'up0/x'].map((model) => [type, model])),
+});
+
 for (const [status, becomes, kind] of [
   [400, 502, 'upstream_unavailable'],
   [403, 502, 'upstream_unavailable'],
@@ -89,20 +100,18 @@ for (const [status, becomes, kind] of [
   [429, 429, 'upstream_rate_limited'],
   [502, 502, 'upstream_unavailable'],
 ] as const) {
-  for (const type of ['text/html; charset=utf-8', 'text/plain']) {
-    for (const model of ['m', 'up0/x']) {
-      test(`a web page with ${status} (${type}) is a ${becomes} to who calls ${model}: it is no API's word on the call`, async () => {
-        const { gateway } = await setUp(page(status, type));
-        const response = await gateway.post('/v1/chat/completions', { ...ask(), model });
-        assert.equal(response.status, becomes);
-        const { error } = (await response.json()) as OpenAiError;
-        if (kind === 'upstream_unavailable') assert.match(error.message, /provider 'up0' answered/);
-        if (becomes !== status) assert.match(error.message, /baseUrl may be wrong/);
-        assert.equal((await gateway.calls())[0]?.outcome, kind);
-        const isTold = new RegExp(`"level":[45]0[^\\n]*"kind":"${kind}"`).test(gateway.logs());
-        assert.equal(isTold, kind !== 'upstream_rejected', gateway.logs());
-      });
-    }
+  for (const [type, model] of PAGES) {
+    test(`a web page with ${status} (${type}) is a ${becomes} to who calls ${model}: it is no API's word on the call`, async () => {
+      const { gateway } = await setUp(page(status, type));
+      const response = await gateway.post('/v1/chat/completions', { ...ask(), model });
+      assert.equal(response.status, becomes);
+      const { error } = (await response.json()) as OpenAiError;
+      if (kind === 'upstream_unavailable') assert.match(error.message, /provider 'up0' answered/);
+      if (becomes !== status) assert.match(error.message, /baseUrl may be wrong/);
+      assert.equal((await gateway.calls())[0]?.outcome, kind);
+      const isTold = new RegExp(`"level":[45]0[^\\n]*"kind":"${kind}"`).test(gateway.logs());
+      assert.equal(isTold, kind !== 'upstream_rejected', gateway.logs());
+    });
   }
 }
 

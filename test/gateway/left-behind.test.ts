@@ -13,7 +13,7 @@ const message = (containerId: string) => ({
   content: [
     { type: 'tool_use', id: 'toolu_1', name: 'x', input: { container: { id: 'container_invented' } } },
   ],
-  container: { id: containerId, expires_at: '2030-01-01T00:00:00Z' },
+  container: { id: containerId, expires_at: '2099-01-01T00:00:00Z' },
 });
 const event = (type: string, fields: object) =>
   `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;

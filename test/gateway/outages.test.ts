@@ -11,6 +11,8 @@ const KEY = 'sk-fl-key-of-outages-00000000000';
 /** The client's. The router with hindsight knows all outages ahead, and has a call answered if any provider is up within that time. */
 const PATIENCE_MS = 10_000;
 
+const HOURS = scale({ sample: 6, heavy: 12 });
+
 for (const { what, patienceMs, recoveryMs, seeds } of [
   // A second of the patience is left for the last attempt.
   {
@@ -22,10 +24,10 @@ for (const { what, patienceMs, recoveryMs, seeds } of [
     seeds: scale({ sample: 0, heavy: 8 }),
   },
 ]) {
-  test(`in 12 hours with outages of three providers, of calls ${what} one in a thousand is lost at most that hindsight could have had answered`, async () => {
+  test(`in ${HOURS} hours with outages of three providers, of calls ${what} one in a thousand is lost at most that hindsight could have had answered`, async () => {
     let [hopeless, retried] = [0, 0];
     for (let seed = 1; seed <= seeds; seed++) {
-      const { digest, ...outcome } = await simulateOutages({ seed, hours: 12, patienceMs, recoveryMs });
+      const { digest, ...outcome } = await simulateOutages({ seed, hours: HOURS, patienceMs, recoveryMs });
       const { calls, answerable, lost, attempts, early } = outcome;
       const said = JSON.stringify({ seed, ...outcome });
       assert.ok(lost <= 0.001 * answerable, said);

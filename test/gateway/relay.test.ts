@@ -245,7 +245,7 @@ for (const stream of [false, true]) {
   }
 }
 
-const STREAMS = scale({ sample: 200, heavy: 1000 });
+const STREAMS = scale({ sample: 100, heavy: 1000 });
 
 test(`${STREAMS} streams at once: every byte arrives, in order, none mixed`, async () => {
   const count = 40;

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { startFakeAnthropic } from '../support/fake-anthropic.ts';
 import { LAUNCHER } from '../support/launcher.ts';
 import { chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
+import { scale } from '../support/scale.ts';
 
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -333,7 +334,7 @@ test('what somebody without a key sends does not hold a stop', async () => {
 /** What comes together with the first signal is the first: see the stop by Ctrl-C. */
 const ANOTHER_SIGNAL_MS = 600;
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+for (const signal of scale<NodeJS.Signals[]>({ sample: ['SIGINT'], heavy: ['SIGTERM', 'SIGINT'] })) {
   test(`a second signal (${signal}) ends running calls: clients are told, what was sent is recorded, exit 1`, async () => {
     const anthropic = await startFakeAnthropic();
     const FAIRLEAD_DATA = dataFolder();

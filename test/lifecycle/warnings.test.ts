@@ -82,7 +82,7 @@ test('what a provider takes away is told of once, over restarts and instances, a
 test('answers say when a name ends: where all its targets do, at the last of them', async () => {
   const gateway = await startGateway({
     models: {
-      both: { targets: [leaving, { target: 'echo/older', retires: '2030-01-01' }] },
+      both: { targets: [leaving, { target: 'echo/older', retires: '2098-12-31' }] },
       one: { targets: [leaving, 'echo/stays'] },
       never: { targets: [{ target: 'echo/old', retires: 'never' }] },
       own: { targets: [leaving], deprecated: '2099-01-31', successor: 'one' },
@@ -95,7 +95,7 @@ test('answers say when a name ends: where all its targets do, at the last of the
     const { headers } = await gateway.post('/v1/chat/completions', ask(model));
     return [headers.get('sunset'), headers.get('deprecation'), headers.get('link')];
   };
-  assert.deepEqual(await told('both'), ['Tue, 01 Jan 2030 00:00:00 GMT', null, null]);
+  assert.deepEqual(await told('both'), ['Wed, 31 Dec 2098 00:00:00 GMT', null, null]);
   for (const model of ['one', 'never', 'moving'])
     assert.deepEqual(await told(model), [null, null, null], model);
   assert.equal((await told('own'))[0], 'Sat, 31 Jan 2099 00:00:00 GMT');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Bounds } from '../../src/overload/bounds.ts';
+import { scale } from '../support/scale.ts';
 import { boundsOf, Tenant, type TestCall, VirtualPlaces } from './virtual-places.ts';
 
 const MODELS = ['m', 'n', undefined] as const;
@@ -122,7 +123,7 @@ test('whatever comes, goes and changes: no bound is exceeded, nobody waits for a
       assert.deepEqual([places.running, places.waiting, venue.timed], [0, 0, 0]);
       for (const { holder } of tenants) assert.deepEqual([holder.running, holder.waiting], [0, 0]);
     }),
-    { numRuns: 300 },
+    { numRuns: scale({ sample: 80, heavy: 300 }) },
   );
 });
 

@@ -296,7 +296,7 @@ test('instances share what they keep in their Redis, and ask the model without i
   after(redis.close);
   // A Redis that a busy machine keeps waiting is not away.
   const state = { state: redis.url, stateTimeout: '10s', onStateLoss: 'local' };
-  const { call, start, asked } = await setUp({ config: state });
+  const { gateway, call, start, asked } = await setUp({ config: state });
   const other = await start();
   await until(
     async () => String(await redis.client.client('LIST')).split('name=fairlead-answers').length === 3,
@@ -317,6 +317,8 @@ test('instances share what they keep in their Redis, and ask the model without i
   assert.equal(asked(), before + 2);
   await until(async () => (await redis.client.keys('fairlead:asked:*')).length === 0);
   await redis.stop();
+  for (const instance of [gateway, other.gateway])
+    await until(async () => instance.logs().includes('quota_state_lost'));
   assert.deepEqual(await read(await other.call('y')), ['miss', 'answer 4']);
   assert.deepEqual(await read(await other.call('y')), ['hit', 'answer 4']);
   assert.equal(asked(), 4);

@@ -4,7 +4,7 @@ import { Evidence } from '../../src/rollouts/evidence.ts';
 import { scale } from '../support/scale.ts';
 import { LONG, MINUTE, type Outages, ROLLOUTS, simulateAll } from '../support/simulated-rollouts.ts';
 
-/** The median of a dozen strays. */
+/** The median of half a dozen strays. */
 const MOST_LATER = scale({ sample: 2, heavy: 1.25 });
 
 describe('outages that both sides have', () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { scale } from '../support/scale.ts';
 import { LONG, ROLLOUTS, simulate, simulateAll } from '../support/simulated-rollouts.ts';
 
-/** The median of a dozen strays. */
+/** The median of half a dozen strays. */
 const MOST_CALLS = scale({ sample: 400, heavy: 300 });
 
 test(

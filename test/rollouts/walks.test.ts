@@ -21,7 +21,7 @@ import { scale } from '../support/scale.ts';
 import { makeRecord } from '../support/usage-records.ts';
 import { VirtualSchedule } from '../support/virtual-schedule.ts';
 
-const RUNS = scale({ sample: 12, heavy: 150 });
+const RUNS = scale({ sample: 6, heavy: 150 });
 const LOOK_MS = 500;
 
 const PLAN: Plan = {

@@ -1,18 +1,19 @@
 import { describe, test } from 'node:test';
 import { testFeatures, testMedia, testReasoning, testText, testTools } from './door-bodies.ts';
 import { openDoors } from './doors.ts';
-import { startWorld } from './support.ts';
+import { inTurn, startWorld } from './support.ts';
 
 /** What the matrix does not ask: several turns and rounds, choices of tools, loops that change their model, files. */
 const world = await startWorld();
 
-for (const door of openDoors(world.url)) {
+for (const [at, door] of openDoors(world.url).entries()) {
+  const asked = inTurn(world, at);
   describe(door.sdk, () => {
-    testText(world, door);
-    testTools(world, door);
-    testFeatures(world, door, ['reasoning']);
-    testReasoning(world, door);
-    testMedia(world, door);
+    testText(asked, door);
+    testTools(asked, door);
+    testFeatures(asked, door, ['reasoning']);
+    testReasoning(asked, door);
+    testMedia(asked, door);
   });
 }
 

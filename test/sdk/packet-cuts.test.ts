@@ -2,7 +2,7 @@ import { describe, test } from 'node:test';
 import { scale } from '../support/scale.ts';
 import { testFeatures, testText, testTools } from './door-bodies.ts';
 import { openDoors } from './doors.ts';
-import { startWorld } from './support.ts';
+import { inTurn, startWorld } from './support.ts';
 
 /** Packets end anywhere: inside a character, between CR and LF, in the middle of a key. */
 const world = await startWorld({ cutBytes: 3 });
@@ -14,11 +14,12 @@ const FEATURES = isWhole
   ? ([...STREAMED, 'text', 'one tool', 'tool results', 'structured output', 'stop reason', 'usage'] as const)
   : STREAMED;
 
-for (const door of openDoors(world.url)) {
+for (const [at, door] of openDoors(world.url).entries()) {
+  const asked = inTurn(world, at);
   describe(door.sdk, () => {
-    testFeatures(world, door, FEATURES);
-    testText(world, door);
-    if (isWhole) testTools(world, door);
+    testFeatures(asked, door, FEATURES);
+    testText(asked, door);
+    if (isWhole) testTools(asked, door);
   });
 }
 

@@ -11,6 +11,7 @@ import { startFakeOpenAi } from '../support/fake-openai.ts';
 import type { FakeOptions, FakeProvider, LoggedRequest } from '../support/fake-provider.ts';
 import { startFakeVertexModels } from '../support/fake-vertex-models.ts';
 import { startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
+import { scale } from '../support/scale.ts';
 
 export type UpstreamName = 'openai' | 'anthropic' | 'gemini';
 
@@ -46,6 +47,29 @@ export interface World {
   checkRefusals(expected?: number): void;
   /** `checkRefusals`, and that the usage records say what the fakes say they served. */
   checkBooks(expectedRefusals?: number): Promise<void>;
+}
+
+/** The world for one door of many: in the sample its tests are for every other upstream, in turn over tests and doors. */
+export function inTurn(world: World, door: number): World {
+  let turn = door;
+  const isWhole = scale({ sample: false, heavy: true });
+  const share = (all: Upstream[]) => {
+    turn += 1;
+    return all.filter((_, at) => isWhole || (at + turn) % 2 === 0);
+  };
+  return {
+    ...world,
+    each: (title, body) => testEach(share(world.upstreams), ({ name }) => `${title} (${name})`, body),
+    eachThinker: (title, body) => testEach(share(world.thinkers), ({ model }) => `${title} (${model})`, body),
+  };
+}
+
+function testEach(
+  upstreams: readonly Upstream[],
+  titleOf: (upstream: Upstream) => string,
+  body: (upstream: Upstream) => Promise<void>,
+): void {
+  for (const upstream of upstreams) test(titleOf(upstream), () => body(upstream));
 }
 
 /**
@@ -113,12 +137,8 @@ export async function startWorld(
     client: new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: TEST_KEY, maxRetries: 0 }),
     upstreams,
     thinkers,
-    each: (title, body) => {
-      for (const upstream of upstreams) test(`${title} (${upstream.name})`, () => body(upstream));
-    },
-    eachThinker: (title, body) => {
-      for (const upstream of thinkers) test(`${title} (${upstream.model})`, () => body(upstream));
-    },
+    each: (title, body) => testEach(upstreams, ({ name }) => `${title} (${name})`, body),
+    eachThinker: (title, body) => testEach(thinkers, ({ model }) => `${title} (${model})`, body),
     records,
     checkRefusals,
     checkBooks: async (expectedRefusals) => {

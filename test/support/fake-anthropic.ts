@@ -29,7 +29,7 @@ const HEADERS = {
   'anthropic-organization-id': 'org-fake',
   'anthropic-ratelimit-requests-limit': '50',
   'anthropic-ratelimit-requests-remaining': '49',
-  'anthropic-ratelimit-requests-reset': '2030-01-01T00:00:00Z',
+  'anthropic-ratelimit-requests-reset': '2099-01-01T00:00:00Z',
 };
 
 interface Server {

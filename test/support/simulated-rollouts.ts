@@ -28,7 +28,7 @@ const SCORED = 0.3;
 const USERS = 10_000;
 /** How often the controller looks. */
 const LOOK_MS = 1_000;
-export const ROLLOUTS = scale({ sample: 12, heavy: 2_000 });
+export const ROLLOUTS = scale({ sample: 6, heavy: 2_000 });
 
 /** How the candidate differs from a stable that fails in one of a hundred calls. */
 export interface Candidate {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { quoteName, quoteText, writeNumber } from '../../src/usage/json-words.ts';
 import { anyText } from '../support/any-text.ts';
+import { scale } from '../support/scale.ts';
 
 test('texts and names are quoted as `JSON.stringify` does it, also again', () => {
   fc.assert(
@@ -10,7 +11,7 @@ test('texts and names are quoted as `JSON.stringify` does it, also again', () =>
       const quoted = JSON.stringify(text);
       assert.deepEqual([quoteText(text), quoteName(text), quoteName(text)], [quoted, quoted, quoted]);
     }),
-    { numRuns: 500 },
+    { numRuns: scale({ sample: 120, heavy: 500 }) },
   );
   assert.equal(quoteName(null), 'null');
 });

@@ -6,6 +6,7 @@ import { GatewayError } from '../../../src/conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../../../src/conversation/json.ts';
 import { chat } from '../../../src/dialects/chat/index.ts';
 import { MAX_JSON_DEPTH } from '../../../src/dialects/request-fields.ts';
+import { scale } from '../../support/scale.ts';
 
 const USER = { role: 'user', content: 'Hi' };
 
@@ -187,7 +188,7 @@ test('property: hostile JSON is read or refused, and never anything else', () =>
         assert.equal(error.kind, 'invalid_request');
       }
     }),
-    { numRuns: 500 },
+    { numRuns: scale({ sample: 120, heavy: 500 }) },
   );
 });
 

@@ -8,6 +8,7 @@ import type { JsonObject } from '../../../src/conversation/json.ts';
 import { chat } from '../../../src/dialects/chat/index.ts';
 import { EventReader } from '../../../src/upstream/event-reader.ts';
 import { anyWords } from '../../support/any-text.ts';
+import { scale } from '../../support/scale.ts';
 
 /** Arbitraries give what each side of the dialect can say; ids are what providers make of them. */
 const plain = { noNullPrototype: true } as const;
@@ -110,7 +111,7 @@ test('property: decoding and encoding a request gives the same request', () => {
       const encoded = chat.encodeRequest(chat.decodeRequest(body, {}), 'gpt-4o');
       assert.deepEqual(encoded, { body, dropped: [] });
     }),
-    { numRuns: 300 },
+    { numRuns: scale({ sample: 80, heavy: 300 }) },
   );
 });
 
@@ -189,7 +190,7 @@ test('property: encoding and decoding an answer gives the same completion', () =
     fc.property(completion, (said) => {
       assert.deepEqual(chat.decodeResponse(chat.encodeResponse(said)), said);
     }),
-    { numRuns: 300 },
+    { numRuns: scale({ sample: 80, heavy: 300 }) },
   );
 });
 
@@ -213,7 +214,7 @@ test('property: a completion streamed to a client and read again is the same com
     fc.property(completion, (said) => {
       assert.deepEqual(throughStream(completionEvents(said)), said);
     }),
-    { numRuns: 300 },
+    { numRuns: scale({ sample: 80, heavy: 300 }) },
   );
 });
 
@@ -314,6 +315,6 @@ test('property: however a server cuts and interleaves its deltas, the completion
       const withoutLogprobs = said.choices.map(({ logprobs: __, ...choice }) => choice);
       assert.deepEqual(read, { ...said, choices: withoutLogprobs });
     }),
-    { numRuns: 300 },
+    { numRuns: scale({ sample: 80, heavy: 300 }) },
   );
 });

@@ -8,11 +8,12 @@ import { parseExactly } from '../../../src/conversation/exact-numbers.ts';
 import type { JsonObject } from '../../../src/conversation/json.ts';
 import { messages } from '../../../src/dialects/messages/index.ts';
 import { anyWords } from '../../support/any-text.ts';
+import { scale } from '../../support/scale.ts';
 import { canonicalRequest } from './canonical.ts';
 import { conversation } from './conversations.ts';
 import { decodeEvents, decodeStream, encodeEvents, framesOf, restream } from './streams.ts';
 
-const RUNS = { numRuns: 150 };
+const RUNS = { numRuns: scale({ sample: 60, heavy: 150 }) };
 
 /** Text with something in it that the API accepts, of any characters. */
 const words = anyWords({ minLength: 1, maxLength: 12 }).map((text) => `${text}.`);

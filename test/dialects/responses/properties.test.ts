@@ -10,6 +10,7 @@ import { DIALECTS } from '../../../src/dialects/registry.ts';
 import { responses } from '../../../src/dialects/responses/index.ts';
 import { EventReader } from '../../../src/upstream/event-reader.ts';
 import { anyWords } from '../../support/any-text.ts';
+import { scale } from '../../support/scale.ts';
 import { accumulate } from './sdk-oracle.ts';
 
 /** Arbitraries give what each side of the dialect can say; ids are what providers make of them. */
@@ -192,7 +193,7 @@ test('property: decoding and encoding a request gives the same request', () => {
       const encoded = responses.encodeRequest(responses.decodeRequest(body, {}), 'gpt-4o');
       assert.deepEqual(encoded, { body, dropped: [] });
     }),
-    { numRuns: 500 },
+    { numRuns: scale({ sample: 120, heavy: 500 }) },
   );
 });
 
@@ -207,7 +208,7 @@ test('property: every request crosses to every other dialect or is refused as th
         }
       }
     }),
-    { numRuns: 300 },
+    { numRuns: scale({ sample: 80, heavy: 300 }) },
   );
 });
 
@@ -228,7 +229,7 @@ test('property: any JSON is a request or is refused with a reason', () => {
         assert.ok(error instanceof GatewayError && error.kind === 'invalid_request', String(error));
       }
     }),
-    { numRuns: 300 },
+    { numRuns: scale({ sample: 80, heavy: 300 }) },
   );
 });
 
@@ -285,7 +286,7 @@ test('property: decoding and encoding an answer gives the same answer', () => {
       for (const [key, value] of Object.entries(body))
         assert.deepEqual(withoutLogprobs(again[key]), value, key);
     }),
-    { numRuns: 500 },
+    { numRuns: scale({ sample: 120, heavy: 500 }) },
   );
 });
 
@@ -312,7 +313,7 @@ test('property: a stream of any answer, cut anywhere, gives the same answer', ()
       assert.equal(collected.error, undefined);
       assert.deepEqual(meaning(collected.completion), meaning(completion));
     }),
-    { numRuns: 300 },
+    { numRuns: scale({ sample: 80, heavy: 300 }) },
   );
 });
 

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { JsonObject, JsonValue } from '../../../src/conversation/json.ts';
 import { makeInstance } from '../../../src/upstream/echo/json-instance.ts';
 import type { Schema } from '../../../src/upstream/echo/schema-scope.ts';
+import { scale } from '../../support/scale.ts';
 
 const TEXT = 'What is the weather in Paris?';
 
@@ -121,7 +122,7 @@ test('an instance is valid by an independent checker', () => {
       const checked = z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]).safeParse(instance);
       assert.ok(checked.success, `${JSON.stringify(instance)}: ${checked.error?.message}`);
     }),
-    { numRuns: 400 },
+    { numRuns: scale({ sample: 100, heavy: 400 }) },
   );
 });
 

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { readPattern } from '../../../src/upstream/echo/pattern.ts';
 import { proposeMatches } from '../../../src/upstream/echo/pattern-instance.ts';
 import { SchemaScope } from '../../../src/upstream/echo/schema-scope.ts';
+import { scale } from '../../support/scale.ts';
 
 function matchesOf(pattern: string, shortest = 0): string[] {
   return [...proposeMatches(pattern, shortest, 0, new SchemaScope(true, 'schema'))];
@@ -56,7 +57,7 @@ test('what is written for a pattern matches it', () => {
         for (const text of short) assert.match(text, new RegExp(source, 'u'));
       },
     ),
-    { numRuns: 300 },
+    { numRuns: scale({ sample: 80, heavy: 300 }) },
   );
 });
 
@@ -66,7 +67,7 @@ test('every pattern of the supported kind gets a match', () => {
       // `[^…]` and the like always leave a character, so nothing here is without a match.
       assert.ok(matchesOf(source).length > 0, source);
     }),
-    { numRuns: 300 },
+    { numRuns: scale({ sample: 80, heavy: 300 }) },
   );
 });
 

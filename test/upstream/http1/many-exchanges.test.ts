@@ -10,7 +10,7 @@ import { closing, keep } from '../../support/exchange-setting.ts';
 import { LOCALHOST_CERTIFICATE } from '../../support/localhost-certificate.ts';
 import { scale } from '../../support/scale.ts';
 
-const SEQUENTIAL = scale({ sample: 2_000, heavy: 50_000 });
+const SEQUENTIAL = scale({ sample: 500, heavy: 50_000 });
 const ROUNDS = scale({ sample: 2, heavy: 30 });
 
 /** What answers a request depends on all of it, so that no answer can be taken for another's. */
@@ -88,7 +88,7 @@ function openSockets(): string[] {
 
 for (const tls of [false, true]) {
   // Handshakes take their time.
-  const concurrent = tls ? scale({ sample: 100, heavy: 500 }) : 500;
+  const concurrent = scale({ sample: tls ? 100 : 200, heavy: 500 });
   test(`many exchanges, one after the other and ${concurrent} at once${tls ? ', over TLS' : ''}: none gets another's answer, none leaves anything`, async (t) => {
     const server = await keep(t, startByteServer(answerRandomly, { tls }));
     const connections = createConnections(LOCALHOST_CERTIFICATE);
