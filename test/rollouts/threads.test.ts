@@ -45,6 +45,9 @@ async function ask({ door, way, turns }: Thread): Promise<Told> {
   return door.ask({ model: 'smart', turns, tools, thinks: true }, way);
 }
 
+/** How many calls a thread is, with the one that begins it. */
+const TURNS = 4;
+
 /** Goes on in the middle of a tool loop, to its end, and beyond. */
 async function goOn(thread: Thread): Promise<void> {
   const { turns } = thread;
@@ -85,15 +88,16 @@ async function startThreads(context: TestContext, kinds: { old: Kind; new: Kind 
         },
       },
     });
-  const sideBecomes = async (side: string | null) => {
+  /** Gives how many calls that took. */
+  const sideBecomes = async (side: string | null): Promise<number> => {
     const body = { model: 'smart', messages: [{ role: 'user', content: 'say hi' }] };
-    for (let waited = 0; waited < 200; waited++) {
+    for (let calls = 1; calls <= 200; calls++) {
       const answer = await gateway.post('/v1/chat/completions', body);
       assert.equal(answer.status, 200, await answer.text());
-      if (answer.headers.get('x-fairlead-rollout') === side) return;
+      if (answer.headers.get('x-fairlead-rollout') === side) return calls;
       await sleep(25);
     }
-    assert.fail(`the key is not on the side ${side}`);
+    return assert.fail(`the key is not on the side ${side}`);
   };
   const begin = async (): Promise<Thread[]> => {
     const threads: Thread[] = [];
@@ -130,12 +134,13 @@ for (const pair of PAIRS) {
     const { admin, weigh, sideBecomes, begin, gateway } = await startThreads(context, pair);
     await weigh(Math.floor(PLACE));
     await admin.must('POST', '/rollouts/upgrade/start');
-    await sideBecomes('upgrade=stable');
+    const before = await sideBecomes('upgrade=stable');
     const threads = await begin();
     await weigh(Math.ceil(PLACE) + 1);
-    await sideBecomes('upgrade=candidate');
+    const after = await sideBecomes('upgrade=candidate');
     await goOnAll(threads);
-    const notes = (await gateway.calls()).flatMap(({ rollout }) => rollout ?? []);
+    const calls = await gateway.calls(before + after + TURNS * threads.length);
+    const notes = calls.flatMap(({ rollout }) => rollout ?? []);
     assert.deepEqual(
       notes.filter(({ flags }) => flags.includes('failed')),
       [],
@@ -311,7 +316,7 @@ test('a thread that the gateway keeps stays on its side while the weight grows, 
   const { admin, weigh, sideBecomes, gateway } = setting;
   await weigh(Math.floor(PLACE));
   await admin.must('POST', '/rollouts/upgrade/start');
-  await sideBecomes('upgrade=stable');
+  const before = await sideBecomes('upgrade=stable');
   const client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: TEST_KEY, maxRetries: 0 });
   const say = async (more: object) => {
     const made = client.responses.create({ model: 'smart', input: 'say hi', ...more });
@@ -321,11 +326,11 @@ test('a thread that the gateway keeps stays on its side while the weight grows, 
   const first = await say({});
   assert.equal(first.side, 'upgrade=stable');
   await weigh(Math.ceil(PLACE) + 1);
-  await sideBecomes('upgrade=candidate');
+  const after = await sideBecomes('upgrade=candidate');
   const second = await say({ previous_response_id: first.id });
   assert.equal(second.side, 'upgrade=stable');
   assert.equal((await say({ previous_response_id: second.id })).side, 'upgrade=stable');
   assert.equal((await say({})).side, 'upgrade=candidate');
-  const notes = (await gateway.calls()).flatMap(({ rollout }) => rollout ?? []);
+  const notes = (await gateway.calls(before + after + 4)).flatMap(({ rollout }) => rollout ?? []);
   assert.equal(notes.filter(({ flags }) => flags.includes('by_rule')).length, 2);
 });
