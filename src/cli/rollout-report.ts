@@ -54,13 +54,18 @@ function sidesOf(step: JsonObject): [name: string, numbers: JsonObject][] {
 /** Rates that are known of any call; where none of them happened, nothing is said of them. */
 function describeRates(steps: readonly JsonObject[]): string {
   const rows = steps.flatMap((step) => {
-    const [stable, candidate] = SIDES.map((side) => objectOf(objectOf(step[side])['rates']));
-    return Object.keys(candidate ?? {})
-      .map((name) => [String(step['step']), name, sayRate(stable?.[name]), sayRate(candidate?.[name])])
-      .filter(([, , ...rates]) => rates.some((rate) => rate !== '-' && !rate.startsWith('0 %')));
+    const place = String(step['step']);
+    return [...ratesOf(place, step), ...ratesOf(`${place} by rule`, objectOf(step['byRule']))];
   });
   if (rows.length === 0) return '';
   return formatTable(columns('left', ['step', 'rate', 'stable (95 %)', 'candidate (95 %)']), rows);
+}
+
+function ratesOf(place: string, sides: JsonObject): string[][] {
+  const [stable, candidate] = SIDES.map((side) => objectOf(objectOf(sides[side])['rates']));
+  return Object.keys(candidate ?? {})
+    .map((name) => [place, name, sayRate(stable?.[name]), sayRate(candidate?.[name])])
+    .filter(([, , ...rates]) => rates.some((rate) => rate !== '-' && !rate.startsWith('0 %')));
 }
 
 export function describeGates(gates: readonly JsonObject[]): string {
