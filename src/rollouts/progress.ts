@@ -150,7 +150,7 @@ function holdMsOf(plan: Plan, progress: Progress): number {
 }
 
 /** How many calls the candidate still needs for a step to be done. */
-export function missingCalls(plan: Plan, progress: Progress, calls: number): number {
+function missingCalls(plan: Plan, progress: Progress, calls: number): number {
   // Of one whose copies were taken out of the configuration no more come.
   const least = isBeforeSteps(progress) && !plan.shadow ? 0 : plan.minCalls;
   return least - (calls - progress.callsBefore);

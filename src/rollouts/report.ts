@@ -80,7 +80,7 @@ export interface Quantiles {
 }
 
 /** The rates, by what their limits are called in the config. */
-export const RATES = {
+const RATES = {
   error: 'failed',
   timeout: 'timedOut',
   refusal: 'refused',

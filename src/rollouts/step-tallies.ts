@@ -4,7 +4,7 @@ import type { Spread } from './intervals.ts';
 import { FLAGS, type Flag, type Values, type Whose } from './observation.ts';
 
 /** What is told as quantiles; what is told as a mean. */
-export const TIMES = ['latencyMs', 'firstTokenMs'] as const satisfies readonly (keyof Values)[];
+const TIMES = ['latencyMs', 'firstTokenMs'] as const satisfies readonly (keyof Values)[];
 export const MEANS = ['costMicroUsd', 'outputTokens', 'score'] as const satisfies readonly (keyof Values)[];
 
 /** What the calls of one side came to, in as much room however many there were. What is known of no call is left out. */
