@@ -20,7 +20,7 @@ const TIMEOUT_MS = 60_000;
 
 /** The gateway does not do what was asked, with its own words. */
 export class AdminError extends Error {
-  /** Of its answer; absent where it gave none. */
+  /** Of its answer; absent where there was none. */
   readonly status: number | undefined;
 
   constructor(message: string, status?: number) {
@@ -73,10 +73,8 @@ async function ask(
   const answer = tryParseJson(text);
   if (response.ok && isObject(answer)) return answer;
   const error = isObject(answer) && isObject(answer['error']) ? answer['error'] : {};
-  throw new AdminError(
-    String(error['message'] ?? `the gateway answered ${response.status}`),
-    response.status,
-  );
+  const { status } = response;
+  throw new AdminError(String(error['message'] ?? `the gateway answered ${status}`), status);
 }
 
 /** Whatever a variable is, it is the gateway's: here it only must not be missed. */

@@ -10,7 +10,7 @@ import {
 } from './admin-client.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
 import { runParsed } from './run-parsed.ts';
-import { formatTable } from './table.ts';
+import { alignColumns, formatTable } from './table.ts';
 
 const USAGE = `keys create TENANT NAME [--models LIST] [--expires DATE]
        fairlead keys list TENANT
@@ -146,7 +146,7 @@ function describeSecret({ secret }: JsonObject): string {
 function describeList({ data }: JsonObject): string {
   const keys = Array.isArray(data) ? data.filter(isObject) : [];
   if (keys.length === 0) return 'No keys.\n';
-  const columns = ['name', 'owner', 'models', 'expires'].map((title) => ({ title, align: 'left' as const }));
+  const columns = alignColumns('left', ['name', 'owner', 'models', 'expires']);
   const rows = keys.map(({ name, owner, models, expires }) => [
     String(name),
     String(owner),

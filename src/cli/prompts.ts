@@ -6,7 +6,7 @@ import { ADMIN_OPTIONS, ADMIN_USAGE, type AdminConnection, connectAdmin } from '
 import { type CliIo, type Command, EXIT } from './command.ts';
 import { PROMPTS_TEST_USAGE, runPromptsTest } from './prompts-test.ts';
 import { runParsed } from './run-parsed.ts';
-import { formatTable, type TableColumn } from './table.ts';
+import { alignColumns, formatTable } from './table.ts';
 
 const USAGE = `prompts list [NAME]
        fairlead prompts test [NAME…]
@@ -168,7 +168,7 @@ function describe(answer: JsonObject): string {
 function describeList(prompts: readonly JsonObject[]): string {
   if (prompts.length === 0) return 'There are no prompts.\n';
   return formatTable(
-    titled(['prompt', 'production', 'state', 'labels', 'versions']),
+    alignColumns('left', ['prompt', 'production', 'state', 'labels', 'versions']),
     prompts.map(({ name, version, state, labels, versions }) => [
       ...[String(name), String(version ?? '-'), String(state)],
       ...[describeLabels(isObject(labels) ? labels : {}), String(versions)],
@@ -188,7 +188,7 @@ function describeOne({ labels, versions }: JsonObject): string {
     return own.length === 0 ? '-' : own.join(' ');
   };
   return formatTable(
-    titled(['version', 'hash', 'state', 'labels', 'made', 'by', 'ends', 'successor']),
+    alignColumns('left', ['version', 'hash', 'state', 'labels', 'made', 'by', 'ends', 'successor']),
     (Array.isArray(versions) ? versions : []).filter(isObject).map((one) => {
       const { version, hash, state, createdAt, author, retiresAt, successor } = one;
       return [
@@ -197,8 +197,4 @@ function describeOne({ labels, versions }: JsonObject): string {
       ];
     }),
   );
-}
-
-function titled(titles: readonly string[]): TableColumn[] {
-  return titles.map((title) => ({ title, align: 'left' }));
 }

@@ -32,8 +32,8 @@ ${ADMIN_USAGE}
 
 The calls cost the operator: they are no tenant's, and no evidence of the rollout itself.
 
-Exit code: 0 the candidate keeps to the gates, 1 it does not, no call could be made, or the gateway refused or cannot be reached,
-2 the command line is wrong.
+Exit code: 0 the candidate keeps to the gates, 1 it does not, no call could be made, or the gateway refused or cannot be reached
+(what was known by then is told), 2 the command line is wrong.
 `;
 
 const OPTIONS = {
@@ -48,6 +48,8 @@ const OPTIONS = {
 const CALL_TIMEOUT_MS = 30 * 60_000;
 const MOST_CALLS = 10_000;
 const MOST_AT_ONCE = 100;
+/** Refusals that are about the request itself: others may be made all the same. */
+const OF_ONE_CALL: readonly (number | undefined)[] = [400, 413];
 /** How often it is told how far it is. */
 const TELL_EVERY = 20;
 
@@ -80,9 +82,11 @@ async function runRehearse(args: string[], io: CliIo): Promise<number> {
       const evidence = new Evidence({ ...(isObject(limits) ? (limits as GateLimits) : {}), minCalls: 1 });
       const rehearsal = new Rehearsing(admin, path, evidence, io);
       await rehearsal.run(requests, Number(values.concurrency));
-      if (rehearsal.made === 0) throw new AdminError(rehearsal.describeNothing());
+      const { made, stopped } = rehearsal;
+      if (made === 0) throw stopped ?? new AdminError(rehearsal.describeNothing());
       const { failure } = evidence;
       io.stdout.write(values.json ? writeJson(name, rehearsal) : describe(rehearsal));
+      if (stopped) throw stopped;
       return failure ? EXIT.failed : EXIT.ok;
     },
   );
@@ -113,11 +117,10 @@ async function readRequests(file: string, limit: number): Promise<JsonObject[]> 
     if (line.trim() === '' || requests.length >= limit) continue;
     const value = tryParseJson(line);
     if (!isObject(value)) throw new AdminError(`${file}:${index + 1} is no JSON object`);
-    const { url, body } = value;
-    if (body === undefined) requests.push({ body: value });
-    else if (!isObject(body))
-      throw new AdminError(`${file}:${index + 1} has a 'body' that is no JSON object`);
-    else requests.push(url === undefined ? { body } : { url, body });
+    const { url, body = value } = value;
+    if (!isObject(body) || !['string', 'undefined'].includes(typeof url))
+      throw new AdminError(`${file}:${index + 1} is neither { url, body } nor a body of chat completions`);
+    requests.push(url === undefined ? { body } : { url, body });
   }
   return requests;
 }
@@ -128,6 +131,8 @@ class Rehearsing {
   /** Of the candidate. */
   made = 0;
   readonly skipped: string[] = [];
+  /** Why not all were made. What was is paid for, and told. */
+  stopped: AdminError | undefined;
   readonly #admin: AdminConnection;
   readonly #path: string;
   readonly #io: CliIo;
@@ -142,16 +147,19 @@ class Rehearsing {
 
   async run(requests: readonly JsonObject[], concurrency: number): Promise<void> {
     let begun = 0;
-    let isFailed = false;
     const work = async () => {
-      while (!isFailed) {
+      while (!this.stopped) {
         const request = requests[begun++];
         if (!request) return;
         try {
-          this.#learn(await this.#make(request));
+          this.#learn(await this.#admin.ask('POST', this.#path, request, CALL_TIMEOUT_MS));
         } catch (error) {
-          isFailed = true;
-          throw error;
+          if (!(error instanceof AdminError)) throw error;
+          if (!OF_ONE_CALL.includes(error.status)) {
+            this.stopped ??= error;
+            return;
+          }
+          this.skipped.push(error.message);
         }
         this.#done += 1;
         if (this.#done % TELL_EVERY === 0 || this.#done === requests.length)
@@ -159,16 +167,6 @@ class Rehearsing {
       }
     };
     await Promise.all(Array.from({ length: concurrency }, work));
-  }
-
-  /** What is wrong with one request is no reason to lose what was paid for others. */
-  async #make(request: JsonObject): Promise<JsonObject> {
-    try {
-      return await this.#admin.ask('POST', this.#path, request, CALL_TIMEOUT_MS);
-    } catch (error) {
-      if (error instanceof AdminError && error.status === 400) return { skipped: error.message };
-      throw error;
-    }
   }
 
   describeNothing(): string {
@@ -188,11 +186,12 @@ class Rehearsing {
   }
 }
 
-function writeJson(rollout: string, { evidence, made, skipped }: Rehearsing): string {
+function writeJson(rollout: string, { evidence, made, skipped, stopped }: Rehearsing): string {
   const gates = evidence.readings().map(reportGate);
   const failure = evidence.failure ?? null;
   const { unreadScores = 0 } = evidence.state;
-  return `${JSON.stringify({ rollout, calls: made, skipped, unreadScores, failure, gates }, null, 2)}\n`;
+  const told = { rollout, calls: made, skipped, stopped: stopped?.message ?? null, unreadScores };
+  return `${JSON.stringify({ ...told, failure, gates }, null, 2)}\n`;
 }
 
 function describe({ evidence, made, skipped }: Rehearsing): string {

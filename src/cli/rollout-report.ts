@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
-import { formatTable, type TableColumn } from './table.ts';
+import { alignColumns, formatTable } from './table.ts';
 
 /** What is known of a rollout's candidate, for people: `GET /admin/v1/rollouts/NAME/report`. */
 export function describeReport({ verdict, why, gates, steps, unreadScores }: JsonObject): string {
@@ -40,7 +40,7 @@ function describeNumbers(steps: readonly JsonObject[]): string {
     'output tokens per call (95 %)',
     'feedback (95 %)',
   ];
-  return formatTable([...columns('left', left), ...columns('right', right)], rows);
+  return formatTable([...alignColumns('left', left), ...alignColumns('right', right)], rows);
 }
 
 /** Those that are compared, and, where it has calls, what is on a side by rule. */
@@ -54,24 +54,25 @@ function sidesOf(step: JsonObject): [name: string, numbers: JsonObject][] {
 /** Rates that are known of any call; where none of them happened, nothing is said of them. */
 function describeRates(steps: readonly JsonObject[]): string {
   const rows = steps.flatMap((step) => {
-    const [stable, candidate] = SIDES.map((side) => objectOf(objectOf(step[side])['rates']));
-    return Object.keys(candidate ?? {})
-      .map((name) => [String(step['step']), name, sayRate(stable?.[name]), sayRate(candidate?.[name])])
-      .filter(([, , ...rates]) => rates.some((rate) => rate !== '-' && !rate.startsWith('0 %')));
+    const place = String(step['step']);
+    return [...ratesOf(place, step), ...ratesOf(`${place} by rule`, objectOf(step['byRule']))];
   });
   if (rows.length === 0) return '';
-  return formatTable(columns('left', ['step', 'rate', 'stable (95 %)', 'candidate (95 %)']), rows);
+  return formatTable(alignColumns('left', ['step', 'rate', 'stable (95 %)', 'candidate (95 %)']), rows);
+}
+
+function ratesOf(place: string, sides: JsonObject): string[][] {
+  const [stable, candidate] = SIDES.map((side) => objectOf(objectOf(sides[side])['rates']));
+  return Object.keys(candidate ?? {})
+    .map((name) => [place, name, sayRate(stable?.[name]), sayRate(candidate?.[name])])
+    .filter(([, , ...rates]) => rates.some((rate) => rate !== '-' && !rate.startsWith('0 %')));
 }
 
 export function describeGates(gates: readonly JsonObject[]): string {
   const rows = gates.map(({ what, gate, verdict, why, chance }) => [
     ...[String(what), String(gate), sayVerdict(verdict), sayNumber(chance), String(why)],
   ]);
-  return formatTable(columns('left', ['gate', 'against', 'verdict', 'chance if as good', 'why']), rows);
-}
-
-function columns(align: TableColumn['align'], titles: readonly string[]): TableColumn[] {
-  return titles.map((title) => ({ title, align }));
+  return formatTable(alignColumns('left', ['gate', 'against', 'verdict', 'chance if as good', 'why']), rows);
 }
 
 function objectsOf(value: JsonValue | undefined): JsonObject[] {

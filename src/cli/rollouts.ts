@@ -5,7 +5,7 @@ import { ADMIN_OPTIONS, ADMIN_USAGE, connectAdmin } from './admin-client.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
 import { describeReport } from './rollout-report.ts';
 import { runParsed } from './run-parsed.ts';
-import { formatTable, type TableColumn } from './table.ts';
+import { alignColumns, formatTable } from './table.ts';
 
 const USAGE = `rollouts list
        fairlead rollouts status NAME
@@ -77,7 +77,7 @@ function describe(answer: JsonObject, word: string): string {
   const rollouts = (Array.isArray(data) ? data : [answer]).filter(isObject);
   if (rollouts.length === 0) return 'There are no rollouts.\n';
   const standings = formatTable(
-    titled(STANDING),
+    alignColumns('left', STANDING),
     rollouts.map(({ name, phase, step, weight, since, candidateCalls, reason, ...more }) => [
       ...[
         String(name),
@@ -97,10 +97,6 @@ function describe(answer: JsonObject, word: string): string {
     ]),
   );
   return Array.isArray(gates) ? `${standings}\n${describeReport(answer)}` : standings;
-}
-
-function titled(titles: readonly string[]): TableColumn[] {
-  return titles.map((title) => ({ title, align: 'left' }));
 }
 
 function describeReason(reason: JsonObject[string]): string {
@@ -133,7 +129,7 @@ function describeRelease(release: JsonObject[string]): string {
 function describeReleases(releases: readonly JsonObject[]): string {
   if (releases.length === 0) return 'There are no releases yet.\n';
   return formatTable(
-    titled(['release', 'target', 'account', 'more', 'first seen', 'revision', 'current']),
+    alignColumns('left', ['release', 'target', 'account', 'more', 'first seen', 'revision', 'current']),
     releases.map(({ release, target, account, firstSeen, revision, current, hash: _, ...more }) => [
       ...[String(release), String(target), String(account ?? '-')],
       ...[Object.keys(more).length === 0 ? '-' : JSON.stringify(more), String(firstSeen), String(revision)],

@@ -4,6 +4,11 @@ export interface TableColumn {
   align: 'left' | 'right';
 }
 
+/** Columns that are aligned alike. */
+export function alignColumns(align: TableColumn['align'], titles: readonly string[]): TableColumn[] {
+  return titles.map((title) => ({ title, align }));
+}
+
 const GAP = '  ';
 const LONGEST_CELL = 60;
 

@@ -9,7 +9,7 @@ import { STANDARD_TIER } from '../usage/filters.ts';
 import { completeGroupings, GROUPINGS, sumUsage, type UsageQuery, type UsageSum } from '../usage/queries.ts';
 import { parseQuery, usageQuerySchema } from '../usage/query-string.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
-import { formatTable, type TableColumn } from './table.ts';
+import { alignColumns, formatTable } from './table.ts';
 
 const USAGE = `usage [--by LIST] [--from DATE] [--to DATE] [--tenant NAME] [--key NAME] [--model NAME]
                [--target NAME] [--tier NAME] [--prompt NAME] [--outcome NAME] [--json | --csv]
@@ -148,10 +148,8 @@ function formatSums(sums: readonly UsageSum[]): string {
   if (!first) return 'No calls.\n';
   // A sum by key names the tenant too, so the sums tell what they are by.
   const groupings = GROUPINGS.filter((grouping) => grouping in first);
-  const columns: TableColumn[] = [
-    ...groupings.map((title) => ({ title, align: 'left' as const })),
-    ...NUMBER_COLUMNS.map(({ title }) => ({ title, align: 'right' as const })),
-  ];
+  const numbers = NUMBER_COLUMNS.map(({ title }) => title);
+  const columns = [...alignColumns('left', groupings), ...alignColumns('right', numbers)];
   const rows = sums.map((sum) => [
     ...groupings.map((grouping) => sum[grouping] ?? (grouping === 'tier' ? STANDARD_TIER : '-')),
     ...NUMBER_COLUMNS.map(({ read }) => read(sum)),

@@ -54,6 +54,7 @@ export class PairJudge {
     ...{ tenant: OPERATOR, key: JUDGE_KEY, mayCall: () => true, mayPrompt: () => true },
     ...{ limits: undefined, holder: new Holder(), rank: RANKS.low },
   };
+  /** Of those that rollouts learn from. */
   #running = 0;
 
   constructor(options: PairJudgeOptions) {
@@ -78,7 +79,7 @@ export class PairJudge {
   ): Promise<Scores | 'unread' | undefined> {
     const { judge } = rollout.spec.gates;
     if (!judge || (isLearned && this.#running >= MOST_AT_ONCE)) return undefined;
-    this.#running += 1;
+    if (isLearned) this.#running += 1;
     try {
       return await this.#score(rollout, judge, pair, isLearned);
     } catch (err) {
@@ -87,7 +88,7 @@ export class PairJudge {
       this.#options.gateway().log.error({ rollout: rollout.spec.name, err }, message);
       return undefined;
     } finally {
-      this.#running -= 1;
+      if (isLearned) this.#running -= 1;
     }
   }
 

@@ -148,6 +148,10 @@ function judgeAll(
   if (candidates === 0) return { verdict: 'no_calls', why: 'the candidate has had no calls' };
   if (candidates < minCalls)
     return { verdict: 'too_few_calls', why: `the candidate has had ${candidates} of ${minCalls} calls` };
+  if (gates.every(({ verdict }) => verdict === 'no_calls')) {
+    const why = `of the ${candidates} calls of the candidate none is compared or held against a limit yet`;
+    return { verdict: 'no_calls', why };
+  }
   return { verdict: 'kept', why: `${candidates} calls of the candidate show at no gate that it is worse` };
 }
 

@@ -21,10 +21,10 @@ interface Provider extends RawUpstream {
 async function startProvider(
   context: TestContext,
   scoreOfNew: number,
-  says: (scores: string, asked: number) => string = (scores) => scores,
+  says: (scores: string, asked: number) => string | Promise<string> = (scores) => scores,
 ): Promise<Provider> {
   const prompts: string[] = [];
-  const upstream = await startRawUpstream((response, body) => {
+  const upstream = await startRawUpstream(async (response, body) => {
     const { model, stream, messages } = JSON.parse(body) as {
       model: string;
       stream?: boolean;
@@ -36,7 +36,7 @@ async function startProvider(
       prompts.push(prompt);
       const isNewFirst = prompt.indexOf('of new') < prompt.indexOf('of old');
       const [a, b] = isNewFirst ? [scoreOfNew, 8] : [8, scoreOfNew];
-      response.end(chatAnswer(says(JSON.stringify({ a, b }), prompts.length)));
+      response.end(chatAnswer(await says(JSON.stringify({ a, b }), prompts.length)));
     } else if (stream) {
       response.setHeader('content-type', 'text/event-stream');
       response.end(`${chatChunk(`of ${model}`)}${chatChunk('', 'stop')}data: [DONE]\n\n`);
@@ -180,6 +180,27 @@ test('a rehearsal is judged, too', async (context) => {
   assert.equal(failure['what'], 'judge scores');
   assert.equal(provider.prompts().length, 30);
   assert.equal((await standing(gateway))['candidateCalls'], 0);
+});
+
+test('a rehearsal takes no place of the pairs that the rollout learns from', async (context) => {
+  const held = Promise.withResolvers<void>();
+  const provider = await startProvider(context, 8, async (scores, asked) => {
+    if (asked <= 4) await held.promise;
+    return scores;
+  });
+  const gateway = await start(context, provider);
+  const admin = adminClient(gateway.url);
+  await admin.must('POST', '/rollouts/upgrade/start');
+  const body = { messages: [{ role: 'user', content: 'Hi' }] };
+  const rehearsed = [1, 2, 3, 4].map(() => admin.must('POST', '/rollouts/upgrade/rehearsal', { body }));
+  await until('four rehearsed pairs are judged', () => provider.prompts().length === 4);
+  await ask(gateway);
+  try {
+    await until('a copy is judged meanwhile', () => provider.prompts().length === 5);
+  } finally {
+    held.resolve();
+    await Promise.all(rehearsed);
+  }
 });
 
 test('a rehearsal says how many pairs its judge could not score', async (context) => {

@@ -13,6 +13,8 @@ import { makeTempDirectory } from '../support/temp-store.ts';
 interface Provider extends RawUpstream {
   /** How the candidate fails. */
   state: { isBroken: boolean; finish: string };
+  /** Called before the candidate answers. */
+  onCandidate: () => void;
   /** What a model was asked. */
   asked(model: string): JsonObject[];
 }
@@ -21,6 +23,7 @@ async function startProvider(context: TestContext): Promise<Provider> {
   const state = { isBroken: false, finish: 'stop' };
   const upstream = await startRawUpstream((response, body) => {
     const { model, stream } = JSON.parse(body) as { model: string; stream?: boolean };
+    if (model === 'new') provider.onCandidate();
     const finish = model === 'new' ? state.finish : 'stop';
     if (state.isBroken && model === 'new') {
       response.setHeader('content-type', 'application/json');
@@ -38,7 +41,8 @@ async function startProvider(context: TestContext): Promise<Provider> {
     upstream.requests
       .map(({ body }) => JSON.parse(body) as JsonObject)
       .filter((request) => request['model'] === model);
-  return { ...upstream, state, asked };
+  const provider: Provider = { ...upstream, state, asked, onCandidate: () => undefined };
+  return provider;
 }
 
 async function start(context: TestContext, { baseUrl }: RawUpstream, store?: string): Promise<TestGateway> {
@@ -160,6 +164,7 @@ test('the calls of a file are made at both sides, at the door that each is for',
       body: { contents: [{ role: 'user', parts: [{ text: 'Hi' }] }] },
     },
     { url: '/v1/chat/completions', body: { model: 'x', messages, stream: 'yes' } },
+    { custom_id: '2', method: 'POST', url: '/v1/embeddings', body: { model: 'x', input: 'Hi' } },
   ];
   await writeFile(join(folder, 'calls.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join('\n'));
   const { code, out, err } = await rehearse(gateway, '--calls', join(folder, 'calls.jsonl'));
@@ -167,6 +172,7 @@ test('the calls of a file are made at both sides, at the door that each is for',
   assert.match(out, /by 4 calls/);
   assert.match(out, /1 skipped: its provider would do more/);
   assert.match(out, /1 skipped: 'stream' must be true or false/);
+  assert.match(out, /1 skipped: 'url' is one of \/v1\/chat\/completions/);
   for (const model of ['old', 'new']) {
     assert.equal(provider.asked(model).length, 4, model);
     assert.ok(provider.asked(model).some(({ user }) => user === 'plain'));
@@ -195,8 +201,23 @@ test('a line that the gateway does not take costs no more than itself, and one t
   await write(call, { url: '/v1/responses', body: 3 });
   const wrong = await rehearse(gateway, '--calls', file, '--concurrency', '1');
   assert.equal(wrong.code, 1);
-  assert.match(wrong.err, /calls\.jsonl:2 has a 'body' that is no JSON object/);
+  assert.match(wrong.err, /calls\.jsonl:2 is neither \{ url, body \} nor a body/);
   assert.equal(provider.requests.length, made);
+});
+
+test('a rehearsal that the gateway ends tells what it came to until then', async (context) => {
+  const provider = await startProvider(context);
+  const gateway = await start(context, provider);
+  const file = join(makeTempDirectory(context), 'calls.jsonl');
+  await writeFile(file, `${JSON.stringify({ messages: [{ role: 'user', content: 'Hi' }] })}\n`.repeat(20));
+  provider.onCandidate = () => {
+    if (provider.asked('new').length === 3) void gateway.stop();
+  };
+  const { code, out, err } = await rehearse(gateway, '--calls', file, '--concurrency', '1', '--json');
+  assert.equal(code, 1);
+  const { calls, stopped } = JSON.parse(out) as { calls: number; stopped: string };
+  assert.ok(calls === 2 || calls === 3, `${calls} calls`);
+  assert.ok(err.endsWith(`fairlead rehearse: ${stopped}\n`), err);
 });
 
 test('what cannot be rehearsed says why', async (context) => {
@@ -211,6 +232,12 @@ test('what cannot be rehearsed says why', async (context) => {
   const file = await rehearse(gateway, '--calls', 'not-there.jsonl');
   assert.equal(file.code, 1);
   assert.match(file.err, /cannot be read \(ENOENT\)/);
+  const lines = join(makeTempDirectory(context), 'calls.jsonl');
+  await writeFile(lines, '{ "messages": [] }\n{ "url": "/v1/responses", "body": "Hi" }\n');
+  const line = await rehearse(gateway, '--calls', lines);
+  assert.equal(line.code, 1);
+  assert.match(line.err, /calls\.jsonl:2 /);
+  assert.deepEqual(provider.requests, [], 'a file that is none costs nothing');
   const admin = adminClient(gateway.url);
   const door = await admin.ask('POST', '/rollouts/upgrade/rehearsal', { url: '/v1/embeddings', body: {} });
   assert.equal(door.status, 400);

@@ -262,6 +262,16 @@ describe('a report', () => {
       assert.ok(why.length <= 60 && !why.includes('NaN'), why);
   });
 
+  test('does not say that a candidate keeps to gates at which there is nothing of it', () => {
+    const known = observeAll(0, 0);
+    // Those of a cohort are compared with nobody.
+    for (let index = 0; index < 30; index++)
+      known.evidence.observe({ side: 'candidate', failed: true, timedOut: false, isByRule: true });
+    const { verdict, why } = reportOf(known);
+    assert.equal(verdict, 'no_calls');
+    assert.equal(why, 'of the 30 calls of the candidate none is compared or held against a limit yet');
+  });
+
   test('is the same after it was written down', () => {
     const { tallies } = observeAll(40, 1);
     const read = new StepTallies(JSON.parse(JSON.stringify(tallies.state)));
