@@ -13,8 +13,8 @@ import { listTestFiles } from './support/test-files.ts';
 
 /**
  * Runs the tests: `node test/run.ts [--heavy] [FILE …]`. With `--heavy` the simulations, fuzzers, floods and the like
- * run at their full size instead of as a sample; they read it from `test/support/scale.ts`. All files share one
- * PostgreSQL server (`test/support/databases.ts`); files that are named start their own.
+ * run at their full size instead of as a sample; they read it from `test/support/scale.ts`. Without files all are run, lint and
+ * types are checked beside them, and they share one PostgreSQL server (`test/support/databases.ts`); files that are named start their own.
  */
 const { values, positionals } = parseArgs({
   options: { heavy: { type: 'boolean', default: false } },
@@ -28,14 +28,9 @@ const LIMIT_MS = (values.heavy ? 80 : 20) * 60_000;
 const MEMORY = '/dev/shm';
 const MEMORY_NEEDED = 4 * 1024 ** 3;
 Object.assign(process.env, memoryFolder());
-const postgres = positionals.length > 0 ? undefined : await startPostgres();
-if (postgres && 'missing' in postgres) {
-  process.stderr.write(
-    `The tests run WITHOUT PostgreSQL, the suites that need it are skipped: ${postgres.missing}\n`,
-  );
-}
-if (postgres && 'url' in postgres) await makeTemplate(postgres.url);
-const launcher = positionals.length > 0 ? {} : await buildPackage();
+const isWhole = positionals.length === 0;
+const checking = isWhole ? check() : undefined;
+const [postgres, launcher] = isWhole ? await Promise.all([preparePostgres(), buildPackage()]) : [];
 const run = spawn(
   process.execPath,
   [
@@ -65,7 +60,28 @@ const run = spawn(
 );
 const [status] = await once(run, 'exit');
 if (postgres && 'remove' in postgres) await postgres.remove();
-process.exitCode = typeof status === 'number' ? status : 1;
+const checked = await checking;
+if (checked) process.stdout.write(`\n${checked.output}`);
+process.exitCode = typeof status === 'number' ? status || (checked?.status ?? 0) : 1;
+
+/** Lint and types, beside the tests, which leave the machine time for it. Nothing of it is told before they are over. */
+async function check(): Promise<{ status: number; output: string }> {
+  const npm = spawn('npm', ['run', 'check'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const output: string[] = [];
+  for (const stream of [npm.stdout, npm.stderr])
+    stream.setEncoding('utf8').on('data', (text) => output.push(text));
+  const [code] = await once(npm, 'close');
+  return { status: typeof code === 'number' ? code : 1, output: output.join('') };
+}
+
+async function preparePostgres() {
+  const started = await startPostgres();
+  if ('missing' in started) {
+    const what = 'The tests run WITHOUT PostgreSQL, the suites that need it are skipped';
+    process.stderr.write(`${what}: ${started.missing}\n`);
+  } else await makeTemplate(started.url);
+  return started;
+}
 
 /** Stores that tests write and throw away need no disk, PostgreSQL's neither: what a killed process wrote stays in memory as well. */
 function memoryFolder(): Record<string, string> {

@@ -26,7 +26,7 @@ import { makeTempDirectory } from '../support/temp-store.ts';
 const USERS = 400;
 const LOOPS = scale({ sample: 2, heavy: 4 });
 /** Between the calls of a loop: a sample leaves the machine to others. */
-const PAUSE_MS = scale({ sample: 8, heavy: 0 });
+const PAUSE_MS = scale({ sample: 15, heavy: 0 });
 const HOLD = scale({ sample: '1s', heavy: '8s' });
 const STEPS = [1, 10, 25, 50, 100].map((weight) => ({ weight, hold: HOLD }));
 const GATES = { minCalls: scale({ sample: 5, heavy: 50 }), p50LatencyRatio: 100, p50FirstTokenRatio: 100 };
