@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
  * How many files share a process. Loading the gateway takes 0.8 s of CPU, the SDKs more: as long as most files' tests. Of more files the last
  * groups would keep one core busy when the other has nothing left.
  */
-const SHARING = 30;
+const SHARING = 20;
 
 /** It awaits the databases at its top level. */
 const AWAITED = 'support/databases.ts';
