@@ -53,6 +53,8 @@ const SCHEME = /^[a-z][a-z\d+.-]*:/i;
 
 /** In the words of who gives it: they know nothing of the messages. */
 function checkAddress(url: string): void {
+  if (!SCHEME.test(url))
+    throw new RenderError('The address of a medium is none: it is a URL such as https://…, or a data URL.');
   if (!isDataUrl(url)) {
     if (!FETCHABLE.test(url))
       throw new RenderError("The address of a medium begins with 'https:', 'http:' or 'data:'.");
@@ -63,8 +65,6 @@ function checkAddress(url: string): void {
 }
 
 function mediaPart({ url, contentType }: { url: string; contentType?: string }): JsonObject {
-  if (!SCHEME.test(url))
-    throw new RenderError('The address of a medium is none: it is a URL such as https://…, or a data URL.');
   checkAddress(url);
   const ofData = DATA_URL.exec(url)?.[1];
   const type = (contentType ?? ofData)?.toLowerCase();
